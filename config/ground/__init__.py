@@ -1,0 +1,1 @@
+"""The ground floor: encryption, ids, problems, limits, clock, env. Imports nothing of ours."""

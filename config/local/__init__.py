@@ -1,0 +1,1 @@
+"""Lockstep on one machine: embedded PostgreSQL and Redis, the process supervisor, the front door."""
