@@ -1,0 +1,1 @@
+"""What a shop sells: shops, hours, categories, products, options."""

@@ -1,0 +1,29 @@
+"""Everything the app remembers, gathered for Django; each noun lives in its own room."""
+
+from orders.catalog.models import Category, OpeningHours, Option, OptionGroup, Product, Shop, Trade
+from orders.order.idempotency import IdempotencyKey
+from orders.order.models import Fulfilment, Order, OrderLine
+from orders.people import ApiKey, ShopStaff, User
+from orders.stock.models import Key, KeyIssue, KeyPool, KeyReveal, Stock
+
+__all__ = [
+    "ApiKey",
+    "Category",
+    "Fulfilment",
+    "IdempotencyKey",
+    "Key",
+    "KeyIssue",
+    "KeyPool",
+    "KeyReveal",
+    "OpeningHours",
+    "Option",
+    "OptionGroup",
+    "Order",
+    "OrderLine",
+    "Product",
+    "Shop",
+    "ShopStaff",
+    "Stock",
+    "Trade",
+    "User",
+]
