@@ -31,7 +31,7 @@ class Word:
         return self.zh if (get_language() or "en").startswith("zh") else self.en
 
     def format(self, **facts: object) -> str:
-        """The word in the language active now, filled with `facts`. A missing fact raises KeyError."""
+        """Fill the word of the active language with `facts`; a missing fact raises KeyError."""
         return self.text.format(**facts)
 
     def __str__(self) -> str:

@@ -1,0 +1,10 @@
+"""The wiring as an app: it brings the shared template tags, commands and system checks."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    """The app `config`; it has no models."""
+
+    name = "config"
+    verbose_name = "Lockstep"
