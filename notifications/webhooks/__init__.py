@@ -1,0 +1,1 @@
+"""Delivery to programs: which hosts may be called for whom."""
