@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
-from config.local import places, postgres, redis
+from config.local import envfile, places, postgres, redis
 from config.local.services import Services
 
 NEEDS_NO_SERVICES = {"up", "help", "check", "makemessages", "compilemessages", "startapp", "diffsettings"}
@@ -25,56 +25,40 @@ def load(state_dir: Path) -> None:
     """
     if os.environ.get("DATABASE_URL") or os.environ.get("LOCKSTEP_MODE") == "production":
         return
-    for name, value in read(state_dir / "env").items():
-        os.environ.setdefault(name, value)
     if _is_command():
         _in_use.append(places.lock(state_dir / USERS, shared=True, wait=True))
         if not is_up(state_dir):
             borrow(state_dir)
-
-
-def read(path: Path) -> dict[str, str]:
-    """The KEY=VALUE lines of an env file; {} when there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def write(path: Path, values: dict[str, str]) -> None:
-    """Replace an env file in one step, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.touch(mode=0o600)
-    fresh.write_text("".join(f"{name}={value}\n" for name, value in values.items()), encoding="utf-8")
-    fresh.replace(path)
+    for name, value in envfile.read(state_dir / "env").items():
+        os.environ.setdefault(name, value)
 
 
 def is_up(state_dir: Path) -> bool:
-    """Whether the services that the environment names answer: ours by socket; foreign ones are taken at their word."""
+    """Whether the services that the env file names answer: ours by socket; foreign ones are taken at their word."""
+    known = envfile.read(state_dir / "env")
     sockets = places.socket_folder(state_dir)
-    database = os.environ.get("DATABASE_URL") or postgres.url(sockets)
-    if database == postgres.url(sockets) and not postgres.is_ready(database):
+    if not known.get("DATABASE_URL"):
         return False
-    store = os.environ.get("REDIS_URL") or redis.url(sockets)
-    return store != redis.url(sockets) or redis.is_ready(sockets / redis.SOCKET)
+    if known["DATABASE_URL"] == postgres.url(sockets) and not postgres.is_ready(postgres.url(sockets)):
+        return False
+    return known.get("REDIS_URL") != redis.url(sockets) or redis.is_ready(sockets / redis.SOCKET)
 
 
 def borrow(state_dir: Path) -> None:
     """Start the embedded services for the life of this process and of the commands that come to use them meanwhile."""
+    held = places.lock(state_dir / RUNNING, wait=True)
+    if is_up(state_dir):  # another command started them while we waited
+        if held:
+            held.close()
+        return
     try:
-        held = places.lock(state_dir / RUNNING, wait=True)
-        if is_up(state_dir):  # another command started them while we waited
-            return
         services = Services(state_dir, durable=True)
-        os.environ["DATABASE_URL"] = services.start_postgres()
-        if not os.environ.get("REDIS_URL"):
-            os.environ["REDIS_URL"], broker = services.start_redis()
-            os.environ.setdefault("LOCKSTEP_BROKER_URL", broker)
+        addresses = {"DATABASE_URL": services.start_postgres()}
+        addresses["REDIS_URL"], addresses["LOCKSTEP_BROKER_URL"] = services.start_redis()
     except places.CannotStart as error:
         sys.exit(str(error))
+    kept = {name: value for name, value in envfile.read(state_dir / "env").items() if name not in addresses}
+    envfile.rewrite(state_dir / "env", kept | addresses)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services end cleanly, not by our death
 
     def give_back() -> None:
