@@ -72,17 +72,15 @@ def end(child: subprocess.Popen[bytes], *, by: signal.Signals = signal.SIGTERM, 
     child.wait()
 
 
+def children() -> list[int]:
+    """The processes whose parent we are, zombies too."""
+    me = os.getpid()
+    return [pid for pid, (_, parent, _) in _table().items() if parent == me]
+
+
 def session_members(session: int) -> list[int]:
     """The living processes of a session (zombies do not count)."""
-    members = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        with suppress(OSError):
-            fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-            if int(fields[3]) == session and fields[0] not in "ZX":
-                members.append(int(entry.name))
-    return members
+    return [pid for pid, (state, _, its) in _table().items() if its == session and state not in "ZX"]
 
 
 def kill_session(session: int) -> None:
@@ -92,3 +90,14 @@ def kill_session(session: int) -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.01)
+
+
+def _table() -> dict[int, tuple[str, int, int]]:
+    """Every process of the machine: pid → (state letter, parent, session), see proc_pid_stat(5)."""
+    table = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):  # it ended while we looked
+                fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+                table[int(entry.name)] = fields[0], int(fields[1]), int(fields[3])
+    return table
