@@ -21,9 +21,9 @@ def load(state_dir: Path) -> None:
     """Fill the environment from `<state>/env`, which the running stack wrote; what is set already stays.
 
     A `manage.py` command that finds no stack running starts the embedded services for its own life.
-    With DATABASE_URL given, or in production, nothing is read and nothing is started.
+    With DATABASE_URL given, in production, and for `up` itself, nothing is read and nothing is started.
     """
-    if os.environ.get("DATABASE_URL") or os.environ.get("LOCKSTEP_MODE") == "production":
+    if os.environ.get("DATABASE_URL") or os.environ.get("LOCKSTEP_MODE") == "production" or sys.argv[1:2] == ["up"]:
         return
     if _is_command():
         _in_use.append(places.lock(state_dir / USERS, shared=True, wait=True))

@@ -11,7 +11,7 @@ SECRETS = {
 
 
 def read(path: Path) -> dict[str, str]:
-    """The KEY=VALUE lines of an env file; {} when there is none."""
+    """Return the KEY=VALUE lines of an env file; {} when there is none."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:

@@ -19,12 +19,12 @@ class CannotStart(RuntimeError):
 
 
 def state_folder() -> Path:
-    """The folder of data, logs, demo secrets and `env`: LOCKSTEP_STATE, else .lockstep in the project."""
+    """Return the folder of data, logs, demo secrets and `env`: LOCKSTEP_STATE, else .lockstep in the project."""
     return Path(os.environ.get("LOCKSTEP_STATE") or PROJECT / ".lockstep")
 
 
 def socket_folder(state: Path) -> Path:
-    """A 0700 folder with a short path for the unix sockets of one state folder, made when absent."""
+    """Return a 0700 folder with a short path for the unix sockets of one state folder, made when absent."""
     base = tempfile.gettempdir()
     if len(base) + LONGEST_SOCKET_NAME > SOCKET_PATH_LIMIT:
         base = "/tmp"  # noqa: S108 - the folder inside it is ours alone, checked below
@@ -58,7 +58,7 @@ def require_space(folder: Path) -> None:
 
 
 def lock(path: Path, *, shared: bool = False, wait: bool = False) -> IO[str] | None:
-    """The open, locked file, or None when another process holds it. The kernel unlocks when the holder dies."""
+    """Return the open, locked file, or None when another process holds it. The kernel unlocks when the holder dies."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = path.open("a+", encoding="ascii")
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
@@ -67,4 +67,18 @@ def lock(path: Path, *, shared: bool = False, wait: bool = False) -> IO[str] | N
     except BlockingIOError:
         handle.close()
         return None
+    if not shared:
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
     return handle
+
+
+def holder(path: Path) -> int:
+    """Name the process that last locked the file for itself, 0 when it has ended."""
+    try:
+        pid = int(path.read_text(encoding="ascii"))
+        os.kill(pid, 0)
+    except (OSError, ValueError):
+        return 0
+    return pid

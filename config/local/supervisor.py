@@ -108,11 +108,11 @@ class Supervisor:
         self._reap()
 
     def pid(self, name: str) -> int:
-        """The process id of a running program."""
+        """Return the process id of a running program."""
         return self._children[name].process.pid
 
     def last_words(self, name: str) -> str:
-        """The last line a program logged, and where the rest is."""
+        """Return the last line a program logged, and where the rest is."""
         path = self.logs / f"{name}.log"
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         return f"{lines[-1] if lines else 'it said nothing'} (see {path})"
