@@ -120,13 +120,14 @@ class Shop(Named):
         hours = list(self.hours.all() if spans is None else spans)
         return not hours or any(span.covers(at.astimezone(self.tz)) for span in hours)
 
-    def opens_next(self, at: datetime) -> datetime | None:
+    def opens_next(self, at: datetime, spans: "Iterable[OpeningHours] | None" = None) -> datetime | None:
         """When it will take orders again, if that can be told from the hours or the pause."""
+        hours = list(self.hours.all() if spans is None else spans)
         moments = [self.paused_until] if self.paused_until and self.paused_until > at else []
         local = at.astimezone(self.tz)
         for day in range(8):
             date = (local + timedelta(days=day)).date()
-            for span in self.hours.all():
+            for span in hours:
                 start = datetime.combine(date, span.opens_at, tzinfo=self.tz)
                 if span.weekday == date.weekday() and start > at:
                     moments.append(start)
@@ -198,9 +199,7 @@ class Product(Named):
     art = models.CharField(max_length=24, blank=True)
     picture = models.ImageField(upload_to="products/", blank=True)
     stock_kind = models.CharField(max_length=10, choices=StockKind.choices, default=StockKind.UNLIMITED)
-    pool = models.ForeignKey(
-        "orders.KeyPool", on_delete=models.PROTECT, null=True, blank=True, related_name="products"
-    )
+    pool = models.ForeignKey("orders.KeyPool", on_delete=models.PROTECT, null=True, blank=True, related_name="products")
     is_listed = models.BooleanField(default=True)
     is_sold_out = models.BooleanField(default=False)
     back_at = models.DateTimeField(null=True, blank=True)  # sold out only until then

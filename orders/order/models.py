@@ -63,13 +63,9 @@ class Order(ConcurrentTransitionMixin, lifecycle.Lifecycle, models.Model):
     number = models.PositiveIntegerField()  # the short number called out in the shop
     shop = models.ForeignKey(Shop, on_delete=models.PROTECT, related_name="orders")
     trade = models.CharField(max_length=8, choices=Trade.choices)
-    customer = models.ForeignKey(
-        "orders.User", on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
-    )
+    customer = models.ForeignKey("orders.User", on_delete=models.PROTECT, null=True, blank=True, related_name="orders")
     guest_hash = models.CharField(max_length=64, blank=True)  # of the secret in a guest's link
-    carrier = models.ForeignKey(
-        "orders.User", on_delete=models.PROTECT, null=True, blank=True, related_name="carries"
-    )
+    carrier = models.ForeignKey("orders.User", on_delete=models.PROTECT, null=True, blank=True, related_name="carries")
 
     status = FSMField(choices=Status.choices, default=Status.PENDING, protected=True)
     payment_status = FSMField(choices=PaymentStatus.choices, default=PaymentStatus.UNPAID, protected=True)
@@ -124,7 +120,8 @@ class Order(ConcurrentTransitionMixin, lifecycle.Lifecycle, models.Model):
                 name="never_return_more_than_was_paid", condition=Q(returned_minor__lte=F("paid_minor"))
             ),
             models.CheckConstraint(
-                name="never_strike_more_than_was_ordered", condition=Q(struck_minor__lte=F("items_minor") + F("delivery_minor"))
+                name="never_strike_more_than_was_ordered",
+                condition=Q(struck_minor__lte=F("items_minor") + F("delivery_minor")),
             ),
             models.CheckConstraint(
                 name="cancelled_says_why", condition=~Q(status=Status.CANCELLED) | ~Q(cancel_reason="")
@@ -236,7 +233,9 @@ class OrderLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "line_no"], name="one_line_per_number"),
             models.CheckConstraint(name="a_line_has_a_quantity", condition=Q(quantity__gte=1)),
-            models.CheckConstraint(name="strike_at_most_what_is_there", condition=Q(struck_quantity__lte=F("quantity"))),
+            models.CheckConstraint(
+                name="strike_at_most_what_is_there", condition=Q(struck_quantity__lte=F("quantity"))
+            ),
         ]
 
     @property

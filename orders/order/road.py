@@ -11,7 +11,6 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 from django_fsm import TransitionNotAllowed
 
-from config.ground import clock
 from config.ground.problems import Refusal
 from notifications import log
 from orders.actors import Actor
@@ -107,13 +106,12 @@ def _envelope(order: Order, before: _Before, step: Step, actor: Actor) -> log.En
         topics=topics_of(order),
         actor=actor.role,
         account=actor.account,
-        at=clock.now(),
     )
 
 
 def topics_of(order: Order) -> tuple[str, ...]:
     """Where else an order's events are heard: its shop's board, its customer's list, its rider, support."""
-    topics = [f"shop/{order.shop.public_id}", "ops"]
+    topics = [f"board/{order.shop.public_id}", "ops"]
     if order.customer is not None:
         topics.append(f"customer/{order.customer.public_id}")
     if order.carrier is not None:

@@ -26,7 +26,9 @@ class Stock(models.Model):
     class Meta:
         verbose_name_plural = "stock"
         constraints = [
-            models.CheckConstraint(name="never_promise_more_than_is_there", condition=models.Q(reserved__lte=models.F("on_hand"))),
+            models.CheckConstraint(
+                name="never_promise_more_than_is_there", condition=models.Q(reserved__lte=models.F("on_hand"))
+            ),
         ]
 
     @property

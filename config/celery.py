@@ -1,0 +1,37 @@
+"""Celery: the app, and BEAT, the table of everything that happens by the clock."""
+
+import os
+from typing import NamedTuple
+
+from celery import Celery
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("lockstep")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+class Beat(NamedTuple):
+    """One entry: which task, how often (seconds or crontab), on which queue; a late run is dropped, not piled up."""
+
+    task: str
+    every: float | crontab
+    queue: str = "clock"
+    expires: float = 0  # seconds; 0: the interval itself
+
+    def entry(self) -> dict[str, object]:
+        """As Celery's beat wants it."""
+        interval = self.every if isinstance(self.every, int | float) else 3_000
+        return {
+            "task": self.task,
+            "schedule": self.every,
+            "options": {"queue": self.queue, "expires": self.expires or interval},
+        }
+
+
+BEAT = {
+    "reject_unanswered_orders": Beat("orders.tasks.reject_unanswered_orders", 5),
+}
+app.conf.beat_schedule = {name: beat.entry() for name, beat in BEAT.items()}

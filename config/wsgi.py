@@ -1,0 +1,9 @@
+"""Pages and REST, served by a WSGI server (config/local/stack.py, deploy/)."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,1 @@
+"""Who carries an order, where it is, and when it arrives."""
