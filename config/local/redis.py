@@ -18,7 +18,7 @@ OLDEST = (6, 2)  # GETDEL, which makes live tickets single-use
 
 
 def program() -> Path:
-    """Return the system's valkey-server or redis-server when new enough, else the one in the wheel. Raises CannotStart."""
+    """Return the system's valkey-server or redis-server if new enough, else the wheel's. Raises CannotStart."""
     for path in _candidates():
         if _version(path) >= OLDEST:
             return path
