@@ -1,0 +1,10 @@
+/* Every page loads this one; each behaviour attaches itself by data attributes and lives in its own module. */
+import "lockstep/copy";
+import "lockstep/countdown";
+import "lockstep/dialog";
+import "lockstep/focus";
+import "lockstep/keys";
+import "lockstep/notices";
+import "lockstep/stepper";
+import "lockstep/theme";
+import "lockstep/toast";
