@@ -1,0 +1,63 @@
+# run: everything on this machine behind one address · test: what must hold before a change is pushed
+.DELETE_ON_ERROR:
+.PHONY: run test lint bench clean lock browser
+
+# the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
+
+run: $(VENV)/.installed
+	@$(PY) -m config.local
+
+test: $(VENV)/.installed-dev browser
+	@$(PY) -m config.local.catalogues
+	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto $(ARGS) && exit $$lint
+
+lint: $(VENV)/.installed-dev
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check .
+	@$(VENV)/bin/mypy --no-error-summary
+	@$(VENV)/bin/lint-imports --no-timing > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+bench: $(VENV)/.installed-dev
+	@$(PY) -m bench $(ARGS)
+
+# after a change of requirements*.in: the same lock for every Python from 3.11 on
+lock: $(VENV)/.installed-dev
+	@for part in requirements requirements-dev; do \
+		$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url --no-emit-find-links --only-binary :all: $$part.in -o $$part.txt || exit 1; done
+
+clean:
+	@rm -rf $(VENV) .lockstep .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find config/locale -name '*.mo' -delete
+
+browser:
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			echo "Installing chromium for the browser tests"; \
+			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
+				> $(VENV)/chromium.log 2>&1 || echo "chromium could not be installed (see $(VENV)/chromium.log)"; \
+		else echo "No chromium: install the package chromium to run the browser tests"; fi
+
+$(VENV)/.installed: requirements.txt | $(PY)
+	@echo "Installing what Lockstep runs on"
+	@$(INSTALL) --requirement $<
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(PY)
+	@echo "Installing what Lockstep and its tests run on"
+	@$(INSTALL) --requirement $<
+	@touch $@ $(VENV)/.installed
+
+$(PY):
+	@[ -n "$(PYTHON)" ] || { echo "Lockstep needs Python 3.11 or newer: install it, or name it with PYTHON=… make run"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "This Python has no venv module: install the package python3-venv (Debian, Ubuntu), then try again"; exit 1; }
+	@$(PYTHON) -c 'import shutil, sys; sys.exit(shutil.disk_usage(".").free < 1 << 30)' || { \
+		echo "Less than 1 GB is free here: make room, the programs Lockstep runs on need it"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
