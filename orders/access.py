@@ -17,13 +17,16 @@ class Person(Protocol):
     """Whoever asks: signed in (`user_id`) or a guest with some orders in their session."""
 
     @property
-    def user_id(self) -> int | None: ...
+    def user_id(self) -> int | None:
+        """Primary key, None for a guest."""
 
     @property
-    def is_staff(self) -> bool: ...
+    def is_staff(self) -> bool:
+        """Whether support."""
 
     @property
-    def guest_orders(self) -> frozenset[str]: ...
+    def guest_orders(self) -> frozenset[str]:
+        """Orders whose secret link was opened."""
 
 
 @dataclass(frozen=True)

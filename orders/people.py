@@ -1,6 +1,7 @@
 """Who uses Lockstep: the user, shop staff, integrators' API keys."""
 
 import hashlib
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 

@@ -16,6 +16,7 @@ class PhoneOrNameBackend(ModelBackend):
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_extra: Any
     ) -> User | None:
         """The user whose phone or name and password fit, else None (after the same work)."""
+        del request  # Django's signature; nothing here depends on where the request came from
         if not username or password is None:
             return None
         looks_like_phone = len(digits_of(username)) == PHONE_DIGITS

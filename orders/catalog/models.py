@@ -48,13 +48,13 @@ class Named(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def name(self) -> str:
         """The name in the active language."""
         return in_language(self.name_en, self.name_zh)
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class ShopQuerySet(models.QuerySet["Shop"]):

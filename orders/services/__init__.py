@@ -16,6 +16,7 @@ from orders.services.confirm import (
 )
 from orders.services.keybook import ImportReport, import_keys, reveal, void_key
 from orders.services.lines import note, pick_line, strike_out_line
+from orders.services.once import Answer, IdempotencyConflict, once
 from orders.services.pay import begin_payment, mark_paid, record_return, release_payment
 from orders.services.place import Item, Placement, place_order
 from orders.services.shelf import (
@@ -31,6 +32,8 @@ from orders.services.shelf import (
 )
 
 __all__ = [
+    "Answer",
+    "IdempotencyConflict",
     "ImportReport",
     "Item",
     "Placement",
@@ -45,6 +48,7 @@ __all__ = [
     "mark_paid",
     "mark_ready",
     "note",
+    "once",
     "pause",
     "pick_line",
     "pick_up",

@@ -56,7 +56,7 @@ def strike_out_line(order_id: str, line_no: int, *, quantity: int | None = None,
     )
     if line.unit_minor * units >= goods_left:
         return cancel_locked(order, CancelReason.SOLD_OUT, detail="", words="", actor=actor)
-    _strike(order, line, units)
+    _strike(line, units)
     data = _about(line) | _progress(order) | {"amountMinor": off, "units": units, "reload": ["lines", "money"]}
     return road.move(
         order, None, Step("line.struck_out", data, columns={"struck_minor": order.struck_minor + off}), actor
@@ -78,7 +78,7 @@ def _line(order: Order, line_no: int) -> OrderLine:
     return line
 
 
-def _strike(order: Order, line: OrderLine, units: int) -> None:
+def _strike(line: OrderLine, units: int) -> None:
     line.struck_quantity += units
     if line.struck_quantity == line.quantity:
         line.state, line.settled_at = OrderLine.State.STRUCK, clock.now()

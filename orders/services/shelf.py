@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from config.ground.problems import Refusal
-from django.utils.translation import gettext_lazy as _
 from notifications import log
 from orders.actors import SYSTEM, Actor
 from orders.catalog.models import Product, Shop, StockKind
