@@ -38,6 +38,7 @@ from payments.gateways.breaker import Breaker
 TIMEOUTS: Final = (2.0, 5.0)  # seconds to connect, to answer
 UNREADABLE: Final = (KeyError, ValueError, TypeError)
 Answer = TypeVar("Answer")
+NOT_IN_SUBJECT: Final = str.maketrans("/=&", "   ")  # Alipay refuses these characters
 METHODS: Final[dict[Form, tuple[str, str]]] = {  # form → method, product code
     "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),
     "wap": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
@@ -75,7 +76,7 @@ class Alipay:
         content = {
             "out_trade_no": ask.out_trade_no,
             "total_amount": answers.yuan(ask.amount_minor),
-            "subject": ask.subject[:256],
+            "subject": ask.subject.translate(NOT_IN_SUBJECT)[:256],
             "product_code": product,
             "time_expire": f"{ask.expires_at.astimezone(answers.BEIJING):%Y-%m-%d %H:%M:%S}",
         }

@@ -1,0 +1,68 @@
+"""Starts the simulator: `python -m payments.simulator --port 8010 --state DIR`."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from payments.simulator import faults, keys
+from payments.simulator.book import Book
+from payments.simulator.server import Server
+from payments.simulator.world import Clock, World
+
+
+def main() -> int:
+    """Serve until stopped; 2 with one line when the arguments make no sense."""
+    options = _options()
+    try:
+        rules = faults.Faults(options.seed, json.loads(options.faults))
+        own = keys.load(options.state)
+        keys.hand_over(own, options.gateway_dir or options.state.parent / "gateways", options.notify_base)
+    except (faults.NoSuchFault, json.JSONDecodeError, keys.NotOurs, OSError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    clock = Clock()
+    file = None if options.in_memory else options.state / "books.sqlite3"
+    world = World(
+        keys=own, book=Book(file, clock.now), faults=rules, clock=clock, time_scale=max(options.time_scale, 0.001)
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    print(f"simulator: no money moves; on http://{options.host}:{options.port}, books in {options.state}", flush=True)
+    uvicorn.run(
+        Server(world),
+        host=options.host,
+        port=options.port,
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=2,
+    )
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    known = "\n".join(f"  {name:15} {what}" for name, what in faults.KINDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m payments.simulator",
+        description="A stand-in for WeChat Pay and Alipay that speaks their real protocols. No money moves.",
+        epilog=f'faults (--faults \'{{"lost": 0.1}}\', or a rule: {{"rate", "seconds", "on", "times"}}):\n{known}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=8010)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="its own books and keys")
+    parser.add_argument("--gateway-dir", type=Path, metavar="DIR2", help="the shop's keys (default DIR/../gateways)")
+    parser.add_argument("--notify-base", default="", metavar="URL", help="where the shop is called back, if not public")
+    parser.add_argument("--in-memory", action="store_true", help="keep the books in memory; the keys stay in DIR")
+    parser.add_argument("--time-scale", type=float, default=60, help="divides the retry schedules (default 60)")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults (default 1)")
+    parser.add_argument("--faults", default="{}", metavar="JSON", help="which faults, how often")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

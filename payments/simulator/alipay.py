@@ -1,0 +1,233 @@
+"""Alipay's gateway.do as a merchant meets it: signed parameters in, a signed inner object out.
+
+server.py routes here. Page payments come as the buyer's browser and lead on to the cashier: until then Alipay does
+not know the trade. Source: Alipay Open Platform, alipay.trade.* version 1.0; codes are the documented ones.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+from payments.simulator import alipay_papers as papers
+from payments.simulator import bills, crypto
+from payments.simulator.book import Refund, Refused, Trade, Why
+from payments.simulator.postman import Postman
+from payments.simulator.world import Answer, Request, World, go_to
+
+OPERATIONS: Final = {
+    "alipay.trade.page.pay": "create",
+    "alipay.trade.wap.pay": "create",
+    "alipay.trade.precreate": "create",
+    "alipay.trade.query": "query",
+    "alipay.trade.close": "close",
+    "alipay.trade.refund": "refund",
+    "alipay.trade.fastpay.refund.query": "query_refund",
+    "alipay.data.dataservice.bill.downloadurl.query": "bill",
+}
+FORMS: Final = {"alipay.trade.page.pay": "page", "alipay.trade.wap.pay": "wap", "alipay.trade.precreate": "qr"}
+LIFETIME_SECONDS: Final = 15 * 86400  # of a payment without time_expire
+FRESH_SECONDS: Final = 600
+YUAN: Final = re.compile(r"\d{1,9}\.\d{2}")
+NUMBER: Final = re.compile(r"[0-9A-Za-z_]{1,64}")
+WORDS: Final[dict[Why, tuple[str, str]]] = {
+    "absent": ("ACQ.TRADE_NOT_EXIST", "交易不存在"),
+    "paid": ("ACQ.TRADE_HAS_SUCCESS", "交易已被支付"),
+    "closed": ("ACQ.TRADE_HAS_CLOSE", "交易已经关闭"),
+    "expired": ("ACQ.TRADE_HAS_CLOSE", "交易已经关闭"),
+    "used": ("ACQ.CONTEXT_INCONSISTENT", "交易信息被篡改"),
+    "unpaid": ("ACQ.TRADE_STATUS_ERROR", "交易状态不合法"),
+    "too_much": ("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限"),
+    "changed": ("ACQ.DISCORDANT_REPEAT_REQUEST", "不一致的请求"),
+}
+
+
+class Bad(Exception):
+    """A request Alipay does not even look into; sub_code and words."""
+
+    def __init__(self, sub_code: str, words: str) -> None:
+        super().__init__(sub_code)
+        self.sub_code = sub_code
+        self.words = words
+
+
+async def answer(world: World, postman: Postman, request: Request) -> Answer:
+    """Check who asks, do it, sign what we say."""
+    params = {**request.query, **(request.form if request.method == "POST" else {})}
+    method = params.get("method", "")
+    try:
+        _check(world, params)
+        content = json.loads(params["biz_content"])
+        return await _do(world, postman, request, params, content)
+    except Bad as bad:
+        told = {"code": "40002", "msg": "Invalid Arguments", "sub_code": bad.sub_code, "sub_msg": bad.words}
+    except Refused as no:
+        sub_code, words = WORDS[no.why]
+        if method == "alipay.trade.close" and no.why != "absent":
+            sub_code, words = "ACQ.TRADE_STATUS_ERROR", "交易状态不合法"
+        told = {"code": "40004", "msg": "Business Failed", "sub_code": sub_code, "sub_msg": words}
+    except (KeyError, ValueError, TypeError) as error:
+        words = f"参数有误: {error}"
+        told = {"code": "40004", "msg": "Business Failed", "sub_code": "ACQ.INVALID_PARAMETER", "sub_msg": words}
+    return papers.signed(world, method or "error", told)
+
+
+def operation(params: Mapping[str, str]) -> str:
+    """Name the operation of a request, for faults and log."""
+    return OPERATIONS.get(params.get("method", ""), "unknown")
+
+
+def _check(world: World, params: Mapping[str, str]) -> None:
+    if params.get("method") not in OPERATIONS:
+        raise Bad("isv.invalid-method", "不存在的方法名")
+    if params.get("app_id") != world.keys.names.app_id:
+        raise Bad("isv.invalid-app-id", "无效的AppID参数")
+    if params.get("sign_type") != "RSA2" or not papers.is_from_merchant(world.keys.alipay_merchant, params):
+        raise Bad("isv.invalid-signature", "验签出错")
+    try:
+        sent = datetime.strptime(params["timestamp"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=papers.BEIJING)
+    except (KeyError, ValueError) as error:
+        raise Bad("isv.invalid-timestamp", "非法的时间戳参数") from error
+    browser = FORMS.get(params["method"]) in {"page", "wap"}  # a buyer may open a signed address later
+    if not browser and abs(time.time() - sent.timestamp()) > FRESH_SECONDS:
+        raise Bad("isv.invalid-timestamp", "非法的时间戳参数")
+
+
+async def _do(
+    world: World, postman: Postman, request: Request, params: Mapping[str, str], content: Mapping[str, Any]
+) -> Answer:
+    method = params["method"]
+    if OPERATIONS[method] == "create":
+        return await _create(world, postman, params, content)
+    if OPERATIONS[method] == "bill":
+        return _bill(world, request, method, content)
+    trade = world.book.find("ALIPAY", content["out_trade_no"])
+    if not trade.was_opened:
+        raise Refused("absent")
+    told: dict[str, Any] = {"code": "10000", "msg": "Success", "trade_no": trade.txn_no, "out_trade_no": trade.no}
+    if OPERATIONS[method] == "query":
+        told |= _payment(trade)
+    elif OPERATIONS[method] == "close":
+        world.book.close(trade)
+    elif OPERATIONS[method] == "refund":
+        told |= _refund(world, postman, trade, content)
+    else:
+        told |= _refund_told(trade, content["out_request_no"])
+    return papers.signed(world, method, {key: value for key, value in told.items() if value != ""}, trade.no)
+
+
+async def _create(world: World, postman: Postman, params: Mapping[str, str], content: Mapping[str, Any]) -> Answer:
+    trade = _asked(world, params, content)
+    if trade.form != "qr":
+        try:
+            trade = world.book.open(trade)
+        except Refused as no:
+            if no.why == "used":
+                raise
+            trade = world.book.find("ALIPAY", trade.no)  # the cashier shows what became of it
+        back = go_to(f"/cashier/alipay/{trade.token}")
+        back.subject = trade.no
+        return back
+    trade = world.book.open(trade)
+    if world.faults.strikes("early", "create"):
+        await postman.send_first(trade, world.book.pay(trade))
+    told = {
+        "code": "10000",
+        "msg": "Success",
+        "out_trade_no": trade.no,
+        "qr_code": f"https://qr.alipay.com/{trade.token}",
+    }
+    return papers.signed(world, params["method"], told, trade.no)
+
+
+def _asked(world: World, params: Mapping[str, str], content: Mapping[str, Any]) -> Trade:
+    """Read a create request; ValueError names the field that is wrong."""
+    now, amount, expires = world.clock.now(), content["total_amount"], content.get("time_expire")
+    wrong = {
+        "out_trade_no": not NUMBER.fullmatch(content["out_trade_no"]),
+        "total_amount": not (isinstance(amount, str) and YUAN.fullmatch(amount)) or float(amount) <= 0,
+        "subject": not 1 <= len(content["subject"]) <= 256 or bool(set("/=&") & set(content["subject"])),
+        "notify_url": not re.fullmatch(r"https?://[^?\s]{1,240}", params.get("notify_url", "")),
+    }
+    if any(wrong.values()):
+        raise ValueError(", ".join(field for field, is_wrong in wrong.items() if is_wrong))
+    if expires:
+        expires_at = datetime.strptime(expires, "%Y-%m-%d %H:%M:%S").replace(tzinfo=papers.BEIJING).timestamp()
+    else:
+        expires_at = now + LIFETIME_SECONDS
+    return Trade(
+        gateway="ALIPAY",
+        no=content["out_trade_no"],
+        merchant=world.keys.names.seller_id,
+        app=params["app_id"],
+        amount=int(amount.replace(".", "")),
+        currency="CNY",
+        subject=content["subject"],
+        form=FORMS[params["method"]],
+        notify_url=params["notify_url"],
+        return_url=params.get("return_url", ""),
+        created_at=now,
+        expires_at=expires_at,
+        was_opened=FORMS[params["method"]] != "qr",
+    )
+
+
+def _payment(trade: Trade) -> dict[str, str]:
+    told = {
+        "trade_status": papers.status(trade),
+        "total_amount": papers.yuan(trade.captured or trade.amount),
+        "buyer_logon_id": "buy***@sim",
+        "buyer_user_id": "2088000000000002",
+    }
+    if trade.state != "SUCCESS":
+        return {**told, "trade_no": f"pre{trade.token[:20]}"}
+    return {**told, "send_pay_date": papers.moment(trade.paid_at), "receipt_amount": told["total_amount"]}
+
+
+def _refund(world: World, postman: Postman, trade: Trade, content: Mapping[str, Any]) -> dict[str, str]:
+    now, amount = world.clock.now(), content["refund_amount"]
+    if not isinstance(amount, str) or not YUAN.fullmatch(amount):
+        raise ValueError("refund_amount")
+    refund, is_new = world.book.refund(
+        trade,
+        Refund(
+            no=content["out_request_no"],
+            refund_no=crypto.digits(28),
+            amount=int(amount.replace(".", "")),
+            reason=content.get("refund_reason", ""),
+            notify_url="",
+            at=now,
+            done_at=now,
+        ),
+    )
+    if is_new:
+        postman.send(trade, world.book.post(trade, refund.no))
+    return {
+        "fund_change": "Y" if is_new else "N",
+        "refund_fee": papers.yuan(trade.refunded),
+        "gmt_refund_pay": papers.moment(refund.done_at),
+        "buyer_logon_id": "buy***@sim",
+    }
+
+
+def _refund_told(trade: Trade, no: str) -> dict[str, str]:
+    refund = trade.find_refund(no)
+    if refund is None:  # as Alipay does: success, and nothing about a refund
+        return {}
+    return {
+        "out_request_no": refund.no,
+        "refund_status": "REFUND_SUCCESS",
+        "refund_amount": papers.yuan(refund.amount),
+        "total_amount": papers.yuan(trade.captured),
+        "gmt_refund_pay": papers.moment(refund.done_at),
+    }
+
+
+def _bill(world: World, request: Request, method: str, content: Mapping[str, Any]) -> Answer:
+    url = bills.offer_alipay(world, request, date.fromisoformat(content["bill_date"]))
+    if not url:
+        told = {"code": "40004", "msg": "Business Failed", "sub_code": "isp.bill_not_exist", "sub_msg": "账单不存在"}
+        return papers.signed(world, method, told)
+    return papers.signed(world, method, {"code": "10000", "msg": "Success", "bill_download_url": url})

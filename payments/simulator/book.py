@@ -1,0 +1,214 @@
+"""The gateways' books: trades, refunds and what may happen to them. In memory, written through to SQLite.
+
+The protocol modules, the cashier and the oracle call it. Amounts in fen, moments in seconds since 1970.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from payments.simulator.crypto import digits, token
+
+GatewayName = Literal["WECHAT", "ALIPAY"]
+Why = Literal["absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed"]
+
+
+class Refused(Exception):
+    """The books say no; each protocol has its own word for `why`."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(slots=True)
+class Refund:
+    """Money given back under the merchant's number `no`."""
+
+    no: str
+    refund_no: str
+    amount: int
+    reason: str
+    notify_url: str
+    at: float
+    done_at: float  # until then PROCESSING
+
+
+@dataclass(slots=True)
+class Letter:
+    """A notification to deliver: its id stays the same in every retry."""
+
+    id: str
+    refund: str = ""  # the merchant's refund number, "" for the payment
+    done: bool = False
+    tries: int = 0
+
+
+@dataclass(slots=True)
+class Trade:
+    """One payment as the gateway knows it."""
+
+    gateway: GatewayName
+    no: str
+    merchant: str
+    app: str
+    amount: int
+    currency: str
+    subject: str
+    form: str
+    notify_url: str
+    return_url: str
+    created_at: float
+    expires_at: float
+    token: str = field(default_factory=token)
+    state: Literal["NOTPAY", "SUCCESS", "CLOSED"] = "NOTPAY"
+    is_expired: bool = False
+    was_opened: bool = True  # Alipay does not know a QR payment before its code was scanned
+    txn_no: str = ""
+    paid_at: float = 0.0
+    captured: int = 0
+    refunds: list[Refund] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+
+    @property
+    def refunded(self) -> int:
+        """The sum given back or on its way."""
+        return sum(refund.amount for refund in self.refunds)
+
+    def find_refund(self, no: str) -> Refund | None:
+        """Look up the refund with the merchant's number `no`."""
+        return next((refund for refund in self.refunds if refund.no == no), None)
+
+
+class Book:
+    """All trades. Everything runs in one thread, so each method is atomic."""
+
+    def __init__(self, file: Path | None, now: Callable[[], float]) -> None:
+        self._now = now
+        self._db = sqlite3.connect(file or ":memory:", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")  # a demo's books may lose a power cut, not a restart
+        self._db.execute("CREATE TABLE IF NOT EXISTS trade (gateway, no, body, PRIMARY KEY (gateway, no))")
+        self._trades: dict[tuple[GatewayName, str], Trade] = {}
+        self._tokens: dict[str, Trade] = {}
+        self._refunds: dict[tuple[GatewayName, str], Trade] = {}
+        for (body,) in self._db.execute("SELECT body FROM trade ORDER BY rowid"):
+            self._keep(_revived(json.loads(body)))
+
+    def __iter__(self) -> Iterator[Trade]:
+        yield from self._trades.values()
+
+    def find(self, gateway: GatewayName, no: str) -> Trade:
+        """Look a trade up by the merchant's number; an overdue one closes now. Raises Refused("absent")."""
+        trade = self._trades.get((gateway, no))
+        if trade is None:
+            raise Refused("absent")
+        return self._aged(trade)
+
+    def by_token(self, token: str) -> Trade:
+        """Look a trade up by the token of its cashier page. Raises Refused("absent")."""
+        if token not in self._tokens:
+            raise Refused("absent")
+        return self._aged(self._tokens[token])
+
+    def find_refund(self, gateway: GatewayName, no: str) -> tuple[Trade, Refund]:
+        """Look a refund up by the merchant's number for it. Raises Refused("absent")."""
+        trade = self._refunds.get((gateway, no))
+        refund = trade.find_refund(no) if trade else None
+        if trade is None or refund is None:
+            raise Refused("absent")
+        return trade, refund
+
+    def open(self, trade: Trade) -> Trade:
+        """Open a trade; the same number with the same amount is the same trade."""
+        known = self._trades.get((trade.gateway, trade.no))
+        if known is None:
+            self._keep(trade)
+            self.save(trade)
+            return trade
+        self._must_be_open(self._aged(known))
+        if known.amount != trade.amount:
+            raise Refused("used")
+        return known
+
+    def pay(self, trade: Trade, amount: int | None = None) -> Letter:
+        """Take the customer's money; returns the notification that is now due."""
+        self._must_be_open(self._aged(trade))
+        trade.state = "SUCCESS"
+        trade.was_opened = True
+        trade.captured = trade.amount if amount is None else amount
+        trade.paid_at = self._now()
+        trade.txn_no = f"{'42' if trade.gateway == 'WECHAT' else '20'}{int(trade.paid_at):011d}{digits(15)}"
+        return self.post(trade)
+
+    def close(self, trade: Trade) -> None:
+        """Close an open trade. Raises Refused("paid") or Refused("closed")."""
+        self._must_be_open(self._aged(trade))
+        trade.state = "CLOSED"
+        self.save(trade)
+
+    def refund(self, trade: Trade, ask: Refund) -> tuple[Refund, bool]:
+        """Give money back once per number; the refund and whether it is new."""
+        if trade.state != "SUCCESS":
+            raise Refused("unpaid")
+        known = trade.find_refund(ask.no)
+        if known is not None:
+            if known.amount != ask.amount:
+                raise Refused("changed")
+            return known, False
+        if ask.amount <= 0 or trade.refunded + ask.amount > trade.captured:
+            raise Refused("too_much")
+        trade.refunds.append(ask)
+        self._refunds[trade.gateway, ask.no] = trade
+        self.save(trade)
+        return ask, True
+
+    def post(self, trade: Trade, refund: str = "") -> Letter:
+        """Note that a notification is due."""
+        letter = Letter(id=f"EV-{token(24)}", refund=refund)
+        trade.letters.append(letter)
+        self.save(trade)
+        return letter
+
+    def save(self, trade: Trade) -> None:
+        """Write a changed trade down."""
+        row = (trade.gateway, trade.no, json.dumps(asdict(trade), ensure_ascii=False))
+        self._db.execute("INSERT INTO trade VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", row)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._db.execute("DELETE FROM trade")
+        self._trades.clear()
+        self._tokens.clear()
+        self._refunds.clear()
+
+    def _keep(self, trade: Trade) -> None:
+        self._trades[trade.gateway, trade.no] = trade
+        self._tokens[trade.token] = trade
+        self._refunds.update({(trade.gateway, refund.no): trade for refund in trade.refunds})
+
+    def _aged(self, trade: Trade) -> Trade:
+        if trade.state == "NOTPAY" and self._now() >= trade.expires_at:
+            trade.state, trade.is_expired = "CLOSED", True
+            self.save(trade)
+        return trade
+
+    def _must_be_open(self, trade: Trade) -> None:
+        if trade.state == "SUCCESS":
+            raise Refused("paid")
+        if trade.state == "CLOSED":
+            raise Refused("expired" if trade.is_expired else "closed")
+
+
+def _revived(body: dict[str, object]) -> Trade:
+    refunds, letters = body.pop("refunds"), body.pop("letters")
+    assert isinstance(refunds, list)
+    assert isinstance(letters, list)
+    return Trade(
+        **body,  # type: ignore[arg-type]
+        refunds=[Refund(**refund) for refund in refunds],
+        letters=[Letter(**letter) for letter in letters],
+    )

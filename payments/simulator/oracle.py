@@ -1,0 +1,143 @@
+"""The oracle: what tests, the soak and the load simulator may ask and do behind the gateways' backs.
+
+server.py routes `/oracle/…` here. All bodies and answers are JSON.
+
+    GET  /oracle/trades[?gateway=]     every trade          GET  /oracle/trades/{no}    one, with captured and refunded
+    GET  /oracle/totals                sums per gateway, letters under way
+    GET  /oracle/log[?out_trade_no=]   calls and notifications, oldest first
+    GET  /oracle/codes?code_url=       the trade behind a code
+    GET  /oracle/faults                rules and how often each fault fired
+    POST /oracle/faults                replace the rules: {"lost": 0.1, "latency": {"rate": 1, "seconds": 2}}
+    POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?}
+    POST /oracle/notify                write a notification: {"out_trade_no", "as"?, "refund"?} → {"headers", "body"}
+    POST /oracle/clock                 move business time: {"advance": seconds}
+    POST /oracle/reset                 forget trades, letters, log, faults and the moved clock
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final, get_args
+
+from payments.simulator import cashier
+from payments.simulator.book import Letter, Refused, Trade
+from payments.simulator.faults import NoSuchFault
+from payments.simulator.postman import Postman, Variant
+from payments.simulator.world import Answer, Request, World, as_json
+
+Ask = dict[str, Any]
+
+
+def serve(world: World, postman: Postman, request: Request, path: str) -> Answer:
+    """Answer one question, or 4xx with an "error"."""
+    verb, _, part = path.partition("/")
+    door = DOORS.get((request.method, verb))
+    if door is None:
+        return as_json({"error": f"no such door: {request.method} /oracle/{path}"}, 404)
+    try:
+        ask = json.loads(request.body) if request.method == "POST" and request.body else dict(request.query)
+        return as_json(door(world, postman, {**ask, "part": part}))
+    except Refused as no:
+        return as_json({"error": no.why}, 404 if no.why == "absent" else 409)
+    except (NoSuchFault, KeyError, ValueError, TypeError) as error:
+        return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+
+def find(world: World, ask: Ask) -> Trade:
+    """Find a trade by out_trade_no or by code_url. Raises Refused("absent")."""
+    if "code_url" in ask:
+        trade = cashier.find_code(world, ask["code_url"])
+        if trade is None:
+            raise Refused("absent")
+        return trade
+    no = ask.get("out_trade_no") or ask["part"]
+    try:
+        return world.book.find("WECHAT", no)
+    except Refused:
+        return world.book.find("ALIPAY", no)
+
+
+def _told(trade: Trade) -> dict[str, Any]:
+    return {**asdict(trade), "refunded": trade.refunded, "cashier": f"/cashier/{trade.gateway.lower()}/{trade.token}"}
+
+
+def _trades(world: World, _postman: Postman, ask: Ask) -> Any:
+    if ask["part"]:
+        return _told(find(world, ask))
+    return {"trades": [_told(trade) for trade in world.book if ask.get("gateway", trade.gateway) == trade.gateway]}
+
+
+def _totals(world: World, postman: Postman, _ask: Ask) -> Any:
+    sums = {name: {"trades": 0, "captured": 0, "refunded": 0} for name in ("WECHAT", "ALIPAY")}
+    for trade in world.book:
+        sums[trade.gateway]["trades"] += 1
+        sums[trade.gateway]["captured"] += trade.captured
+        sums[trade.gateway]["refunded"] += trade.refunded
+    return {**sums, "letters_under_way": postman.pending}
+
+
+def _log(world: World, _postman: Postman, ask: Ask) -> Any:
+    no = ask.get("out_trade_no")
+    return {"log": [line for line in world.log if no in {None, line["out_trade_no"]}]}
+
+
+def _codes(world: World, _postman: Postman, ask: Ask) -> Any:
+    return _told(find(world, {"code_url": ask["code_url"]}))
+
+
+def _faults(world: World, _postman: Postman, _ask: Ask) -> Any:
+    return world.faults.report()
+
+
+def _set_faults(world: World, _postman: Postman, ask: Ask) -> Any:
+    world.faults.set({name: rule for name, rule in ask.items() if name != "part"})
+    return world.faults.report()
+
+
+def _pay(world: World, postman: Postman, ask: Ask) -> Any:
+    trade = find(world, ask)
+    amount = ask.get("amount")
+    cashier.pay(world, postman, trade, None if amount is None else int(amount))
+    return _told(trade)
+
+
+def _notify(world: World, postman: Postman, ask: Ask) -> Any:
+    trade = find(world, ask)
+    variant: Variant = ask.get("as", "")
+    if variant not in get_args(Variant):
+        message = f"there is no variant {variant!r}"
+        raise ValueError(message)
+    refund = ask.get("refund", "")
+    known = [letter for letter in trade.letters if letter.refund == refund]
+    if not known:
+        raise Refused("unpaid")
+    envelope = postman.write(trade, Letter(id=known[0].id, refund=refund), variant)
+    return {"headers": envelope.headers, "body": envelope.body.decode()}
+
+
+def _clock(world: World, _postman: Postman, ask: Ask) -> Any:
+    world.clock.ahead += float(ask["advance"])
+    return {"ahead": world.clock.ahead}
+
+
+def _reset(world: World, postman: Postman, _ask: Ask) -> Any:
+    postman.drop_all()
+    world.book.clear()
+    world.log.clear()
+    world.faults.clear()
+    world.clock.ahead = 0.0
+    return {"reset": True}
+
+
+DOORS: Final[dict[tuple[str, str], Callable[[World, Postman, Ask], Any]]] = {
+    ("GET", "trades"): _trades,
+    ("GET", "totals"): _totals,
+    ("GET", "log"): _log,
+    ("GET", "codes"): _codes,
+    ("GET", "faults"): _faults,
+    ("POST", "faults"): _set_faults,
+    ("POST", "pay"): _pay,
+    ("POST", "notify"): _notify,
+    ("POST", "clock"): _clock,
+    ("POST", "reset"): _reset,
+}

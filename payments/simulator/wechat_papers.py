@@ -1,0 +1,170 @@
+"""The papers of WeChat Pay: payments and refunds as documents, signed answers, encrypted notifications, certificates.
+
+wechat.py answers with them, postman.py sends them. Source: WeChat Pay API v3, public-key mode.
+"""
+
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any, Final
+
+import orjson
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from payments.simulator import crypto
+from payments.simulator.book import Letter, Refund, Trade
+from payments.simulator.postman import Envelope, Variant
+from payments.simulator.world import Answer, World
+
+BEIJING: Final = timezone(timedelta(hours=8))
+TRADE_TYPES: Final = {"native": "NATIVE", "jsapi": "JSAPI", "h5": "MWEB"}
+PAID: Final = {"trade_state": "SUCCESS", "trade_state_desc": "支付成功"}  # what it says stays true after a refund
+SHOWN: Final = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "REFUND": "转入退款", "CLOSED": "已关闭"}
+
+
+def signed(world: World, done: Answer) -> Answer:
+    """Sign an answer with the platform's key."""
+    done.headers.update(_signature(world, done.body))
+    return done
+
+
+def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envelope:
+    """Write a notification; `variant` names what is wrong with it."""
+    refund = trade.find_refund(letter.refund)
+    resource = _refund_notice(trade, refund) if refund else {**payment(trade), **PAID}
+    if variant == "foreign":
+        resource["mchid"] = "1900000001"
+    body = _notice(world, letter, resource, is_refund=refund is not None)
+    headers = _signature(world, body, variant)
+    if variant == "tampered":
+        resource["amount"]["total"] += 100
+        body = _notice(world, letter, resource, is_refund=refund is not None)
+    return Envelope({**headers, "content-type": "application/json"}, body)
+
+
+def payment(trade: Trade) -> dict[str, Any]:
+    """Describe a trade as queries and notifications do."""
+    shown = "REFUND" if trade.refunds else trade.state
+    told: dict[str, Any] = {
+        "mchid": trade.merchant,
+        "appid": trade.app,
+        "out_trade_no": trade.no,
+        "trade_state": shown,
+        "trade_state_desc": SHOWN[shown],
+        "amount": {"total": trade.amount, "currency": trade.currency, "payer_currency": trade.currency},
+        "promotion_detail": [],
+    }
+    if trade.state == "SUCCESS":
+        told |= {
+            "transaction_id": trade.txn_no,
+            "trade_type": TRADE_TYPES[trade.form],
+            "bank_type": "OTHERS",
+            "attach": "",
+            "success_time": _moment(trade.paid_at),
+            "payer": {"openid": f"o{trade.token[:27]}"},
+        }
+        told["amount"] |= {"total": trade.captured, "payer_total": trade.captured}
+    return told
+
+
+def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
+    """Describe a refund as its create and query calls do."""
+    is_done = world.clock.now() >= refund.done_at
+    told = {
+        "refund_id": refund.refund_no,
+        "out_refund_no": refund.no,
+        "transaction_id": trade.txn_no,
+        "out_trade_no": trade.no,
+        "channel": "ORIGINAL",
+        "user_received_account": "支付用户零钱",
+        "create_time": _moment(refund.at),
+        "status": "SUCCESS" if is_done else "PROCESSING",
+        "funds_account": "AVAILABLE",
+        "amount": {
+            **_refund_amount(trade, refund),
+            "settlement_refund": refund.amount,
+            "settlement_total": trade.captured,
+            "discount_refund": 0,
+            "currency": trade.currency,
+        },
+    }
+    return {**told, "success_time": _moment(refund.done_at)} if is_done else told
+
+
+def _refund_notice(trade: Trade, refund: Refund) -> dict[str, Any]:
+    return {
+        "mchid": trade.merchant,
+        "out_trade_no": trade.no,
+        "transaction_id": trade.txn_no,
+        "out_refund_no": refund.no,
+        "refund_id": refund.refund_no,
+        "refund_status": "SUCCESS",
+        "success_time": _moment(refund.done_at),
+        "user_received_account": "支付用户零钱",
+        "amount": _refund_amount(trade, refund),
+    }
+
+
+def _refund_amount(trade: Trade, refund: Refund) -> dict[str, int]:
+    return {
+        "total": trade.captured,
+        "refund": refund.amount,
+        "payer_total": trade.captured,
+        "payer_refund": refund.amount,
+    }
+
+
+def certificates(world: World) -> dict[str, Any]:
+    """List the platform's certificate, encrypted for the merchant, as GET /v3/certificates does."""
+    made = world.keys.certificate
+    pem = made.public_bytes(Encoding.PEM).decode()
+    nonce, sealed = crypto.encrypt(world.keys.names.apiv3_key, pem, "certificate")
+    listed = {
+        "serial_no": f"{made.serial_number:X}",
+        "effective_time": made.not_valid_before_utc.astimezone(BEIJING).isoformat(timespec="seconds"),
+        "expire_time": made.not_valid_after_utc.astimezone(BEIJING).isoformat(timespec="seconds"),
+        "encrypt_certificate": {
+            "algorithm": "AEAD_AES_256_GCM",
+            "nonce": nonce,
+            "associated_data": "certificate",
+            "ciphertext": sealed,
+        },
+    }
+    return {"data": [listed]}
+
+
+def _notice(world: World, letter: Letter, resource: dict[str, Any], *, is_refund: bool) -> bytes:
+    kind = "refund" if is_refund else "transaction"
+    nonce, sealed = crypto.encrypt(world.keys.names.apiv3_key, orjson.dumps(resource).decode(), kind)
+    notice = {
+        "id": letter.id,
+        "create_time": _moment(world.clock.now()),
+        "resource_type": "encrypt-resource",
+        "event_type": "REFUND.SUCCESS" if is_refund else "TRANSACTION.SUCCESS",
+        "summary": "退款成功" if is_refund else "支付成功",
+        "resource": {
+            "original_type": kind,
+            "algorithm": "AEAD_AES_256_GCM",
+            "ciphertext": sealed,
+            "associated_data": kind,
+            "nonce": nonce,
+        },
+    }
+    return orjson.dumps(notice)
+
+
+def _signature(world: World, body: bytes, variant: Variant = "") -> dict[str, str]:
+    """Sign a body as the Wechatpay-* headers."""
+    stamp = str(int(time.time()) - (3600 if variant == "stale" else 0))
+    nonce = crypto.token()
+    key = crypto.stray_key() if variant in {"forged", "serial"} else world.keys.wechat_platform
+    return {
+        "Wechatpay-Timestamp": stamp,
+        "Wechatpay-Nonce": nonce,
+        "Wechatpay-Serial": "PUB_KEY_ID_0" if variant == "serial" else world.keys.names.public_key_id,
+        "Wechatpay-Signature": crypto.sign(key, f"{stamp}\n{nonce}\n{body.decode()}\n"),
+        "Wechatpay-Signature-Type": "WECHATPAY2-SHA256-RSA2048",
+    }
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, tz=BEIJING).isoformat(timespec="seconds")

@@ -1,0 +1,90 @@
+"""What every part of the simulator shares: keys, books, faults, clock, log, the shapes of request and answer."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from payments.simulator.book import Book
+from payments.simulator.faults import Faults
+from payments.simulator.keys import Keys
+
+LOG_LINES = 20_000
+
+
+@dataclass(slots=True)
+class Clock:
+    """The gateways' business time: real, unless a test moved it. Signatures always carry real time."""
+
+    ahead: float = 0.0
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time() + self.ahead
+
+
+@dataclass(slots=True)
+class World:
+    """One simulator."""
+
+    keys: Keys
+    book: Book
+    faults: Faults
+    clock: Clock
+    time_scale: float
+    log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+
+    def note(self, what: str, no: str = "", **facts: Any) -> None:
+        """Write one line into the log that GET /oracle/log shows."""
+        self.log.append({"at": time.time(), "what": what, "out_trade_no": no, **facts})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What arrived."""
+
+    method: str
+    path: str
+    raw_query: str
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address."""
+        return dict(parse_qsl(self.raw_query, keep_blank_values=True))
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a posted form."""
+        return dict(parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True))
+
+    @property
+    def base(self) -> str:
+        """The address under which the caller reached us."""
+        return f"http://{self.headers.get('host', 'localhost')}"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back; headers in wire form. `subject` is the trade it was about, for the log."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "application/json; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+    subject: str = ""
+
+
+def as_json(document: Any, status: int = 200) -> Answer:
+    """Answer with a JSON document."""
+    return Answer(status=status, body=orjson.dumps(document))
+
+
+def go_to(address: str) -> Answer:
+    """Send the browser elsewhere."""
+    return Answer(status=303, headers={"location": address}, content_type="text/plain")
