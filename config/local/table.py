@@ -67,8 +67,8 @@ def application(plan: Plan) -> list[Program]:
     ]
     if plan.has_simulator:
         port = plan.simulator_port
-        keys = str(plan.state / "gateways")
-        words = (sys.executable, "-m", "payments.simulator", "--port", str(port), "--state", keys)
+        books = str(plan.state / "simulator")
+        words = (sys.executable, "-m", "payments.simulator", "--port", str(port), "--state", books)
         programs.insert(0, Program("simulator", words, lambda: answers(port)))
     return programs
 
