@@ -34,7 +34,7 @@ def main() -> int:
         print(f"Lockstep cannot start: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped before it was up.")
+        print("Stopped before it was up.")
         return 130
     return 0
 
@@ -102,6 +102,9 @@ def bring_up(plan: Plan) -> None:
         print(welcome(plan), flush=True)
         supervisor.watch()
         print("\nStopping …", end=" ", flush=True)
+    except (CannotStart, KeyboardInterrupt):
+        print(flush=True)
+        raise
     finally:
         supervisor.stop()
     print("stopped, nothing left running.", flush=True)
