@@ -4,6 +4,6 @@ Services append through this module; the relay numbers, publishes and reads on. 
 """
 
 from notifications.log.append import Envelope, append, append_with, nudge
-from notifications.log.heard import Heard, hears
+from notifications.log.heard import Handler, Heard, hears
 
-__all__ = ["Envelope", "Heard", "append", "append_with", "hears", "nudge"]
+__all__ = ["Envelope", "Handler", "Heard", "append", "append_with", "hears", "nudge"]

@@ -1,0 +1,9 @@
+"""Who hears what happened: reader name → handler(event); `manage.py relay` runs each with its own cursor.
+
+A handler is run at least once for every event, in order within an order's stream; `log.hears(…)` narrows it to
+some types. When it raises, that stream is parked for that reader alone and waits in admin to be retried.
+"""
+
+from notifications.log import Handler
+
+READERS: dict[str, Handler] = {}
