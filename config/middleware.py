@@ -32,10 +32,11 @@ class TraceMiddleware:
         trace = sent[1] if sent else secrets.token_hex(16)
         flags = sent[2] if sent else "01"
         request.trace = trace  # type: ignore[attr-defined]
-        request.traceparent = f"00-{trace}-{secrets.token_hex(8)}-{flags}"  # type: ignore[attr-defined]
+        traceparent = f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+        request.traceparent = traceparent  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(
             trace=trace,
-            traceparent=request.traceparent,  # type: ignore[attr-defined]
+            traceparent=traceparent,
         ):
             response = self.get_response(request)
         response["X-Trace"] = trace
@@ -64,7 +65,7 @@ class LanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Activate the language for this answer and say which one it is."""
         language = spoken_language(request)
-        request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = language
         with translation.override(language):
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)

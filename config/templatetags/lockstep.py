@@ -158,7 +158,7 @@ def field(bound: BoundField, hint: str = "", **attributes: str) -> dict[str, Any
     """Draw one form field with label, hint and errors. `input_mode="numeric"` becomes `inputmode`."""
     described = [f"{bound.id_for_label}-hint"] * bool(hint or bound.help_text)
     described += [f"{bound.id_for_label}-error"] * bool(bound.errors)
-    attrs = {name.replace("_", ""): value for name, value in attributes.items()}
+    attrs: dict[str, str | bool] = {name.replace("_", ""): value for name, value in attributes.items()}
     attrs.setdefault("class", "input")
     if described:
         attrs["aria-describedby"] = " ".join(described)
