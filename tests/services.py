@@ -9,13 +9,14 @@ DATABASE_URL and REDIS_URL, when given, are used instead.
 import atexit
 import itertools
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from config.local import places
+from config.local import places, processes
 from config.local.services import Services
 
 TEST_STATE = places.PROJECT / ".lockstep" / "test"
@@ -37,6 +38,8 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
 def bring_up() -> None:
     """Point DATABASE_URL, REDIS_URL and LOCKSTEP_STATE at services of our own, started here unless given."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        processes.die_with_parent(signal.SIGKILL)
     state = Path(os.environ[SLOT]) if worker else take_slot()
     os.environ[SLOT] = os.environ["LOCKSTEP_STATE"] = str(state)
     services = Services(state, durable=False)
