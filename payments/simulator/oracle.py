@@ -58,7 +58,9 @@ def find(world: World, ask: Ask) -> Trade:
 
 
 def _told(trade: Trade) -> dict[str, Any]:
-    return {**asdict(trade), "refunded": trade.refunded, "cashier": f"/cashier/{trade.gateway.lower()}/{trade.token}"}
+    told = asdict(trade)
+    no, page = told.pop("no"), f"/cashier/{trade.gateway.lower()}/{trade.token}"
+    return {"out_trade_no": no, **told, "refunded": trade.refunded, "cashier": page}
 
 
 def _trades(world: World, _postman: Postman, ask: Ask) -> Any:
