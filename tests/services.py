@@ -17,6 +17,7 @@ from typing import IO
 import pytest
 
 from config.local import places, processes
+from config.local.catalogues import compile_catalogues
 from config.local.services import Services
 
 TEST_STATE = places.PROJECT / ".lockstep" / "test"
@@ -40,7 +41,10 @@ def bring_up() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         processes.die_with_parent(signal.SIGKILL)
+    else:
+        compile_catalogues()
     state = Path(os.environ[SLOT]) if worker else take_slot()
+    (state / "static").mkdir(parents=True, exist_ok=True)
     os.environ[SLOT] = os.environ["LOCKSTEP_STATE"] = str(state)
     services = Services(state, durable=False)
     atexit.register(services.stop)

@@ -84,6 +84,8 @@ def alone(plan: Plan) -> Iterator[None]:
 def bring_up(plan: Plan) -> None:
     """Start everything, say where it is, keep it up until a signal asks to stop. Raises CannotStart."""
     started = time.monotonic()
+    for name in ("static", "media"):
+        (plan.state / name).mkdir(exist_ok=True)
     if not plan.database_url:
         postgres.prepare(plan.state / "postgres")
     environment = os.environ | envfile.rewrite(plan.state / "env", addresses(plan))
