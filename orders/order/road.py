@@ -14,10 +14,14 @@ from django_fsm import TransitionNotAllowed
 from config.ground.problems import Refusal
 from notifications import log
 from orders.actors import Actor
-from orders.order.models import Order
+from orders.order.models import Fulfilment, Order
+from orders.order.states import Status
 from orders.words import facts_of, status_key, status_word
 
 Shapes = Mapping[str, Mapping[str, Any]]
+
+# While these hold, riders on duty hear of the order: it may be a job, or has just stopped being one.
+JOBS_HEAR = frozenset({Status.CONFIRMED, Status.PREPARING, Status.READY, Status.CANCELLED})
 
 
 class NoSuchOrder(Refusal):
@@ -110,12 +114,14 @@ def _envelope(order: Order, before: _Before, step: Step, actor: Actor) -> log.En
 
 
 def topics_of(order: Order) -> tuple[str, ...]:
-    """Where else an order's events are heard: its shop's board, its customer's list, its rider, support."""
+    """Where else an order's events are heard: its shop's board, its customer's list, its rider, open jobs, support."""
     topics = [f"board/{order.shop.public_id}", "ops"]
     if order.customer is not None:
         topics.append(f"customer/{order.customer.public_id}")
     if order.carrier is not None:
         topics.append(f"rider/{order.carrier.public_id}")
+    if order.fulfilment == Fulfilment.DELIVERY and order.status in JOBS_HEAR:
+        topics.append("jobs")
     return tuple(topics)
 
 
