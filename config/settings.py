@@ -234,7 +234,6 @@ USE_THOUSAND_SEPARATOR = False
 # ── static files and pictures ────────────────────────────────────────────────────────────────────
 STATIC_URL = "/static/"
 STATIC_ROOT = STATE_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "config" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -261,6 +260,32 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "orders.api.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+API_LIMITS = {  # (calls a minute, burst) of one principal
+    "read": (env.whole("LOCKSTEP_API_READS", 600, least=1), 120),
+    "write": (env.whole("LOCKSTEP_API_WRITES", 240, least=1), env.whole("LOCKSTEP_API_WRITE_BURST", 60, least=1)),
+}
+API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Lockstep",
+    "DESCRIPTION": "Place orders, pay them, follow them; every error is RFC 9457 problem+json with a stable code.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/api/v1"}],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "COMPONENT_SPLIT_REQUEST": False,
+    "SORT_OPERATIONS": True,
+    "ENUM_NAME_OVERRIDES": {
+        "OrderStatus": "orders.order.states.Status.values",
+        "PaymentStatus": "orders.order.states.PaymentStatus.values",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.api.add_callback_headers",
+    ],
 }
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),

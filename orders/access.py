@@ -97,4 +97,4 @@ def own_order(person: Person, order_id: str) -> Order:
 
 def works_at(person: Person, shop_pk: int) -> bool:
     """Whether this person is on the staff of this shop."""
-    return ShopStaff.objects.filter(user_id=person.user_id, shop_id=shop_pk).exists()
+    return person.user_id is not None and ShopStaff.objects.filter(user_id=person.user_id, shop_id=shop_pk).exists()

@@ -4,6 +4,7 @@ from orders.catalog.models import Category, OpeningHours, Option, OptionGroup, P
 from orders.order.idempotency import IdempotencyKey
 from orders.order.models import Fulfilment, Order, OrderLine
 from orders.people import ApiKey, ShopStaff, User
+from orders.stock.imports import KeyImport
 from orders.stock.models import Key, KeyIssue, KeyPool, KeyReveal, Stock
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Fulfilment",
     "IdempotencyKey",
     "Key",
+    "KeyImport",
     "KeyIssue",
     "KeyPool",
     "KeyReveal",

@@ -1,11 +1,11 @@
-"""What happens by the clock: orders that a shop left unanswered are rejected."""
+"""What happens by the clock and in the background: unanswered orders are rejected, files of card keys imported."""
 
 from celery import shared_task
 
 from config.ground import clock
 from orders.order.models import Order
 from orders.order.states import PaymentStatus, Status
-from orders.services import reject_unanswered
+from orders.services import keyfile, reject_unanswered
 
 BATCH = 200
 
@@ -20,3 +20,20 @@ def reject_unanswered_orders() -> int:
     ).order_by("answer_by", "id")
     rejected = [reject_unanswered(order_id) for order_id in due.values_list("public_id", flat=True)[:BATCH]]
     return sum(order is not None for order in rejected)
+
+
+@shared_task(queue="slow")
+def import_keys_file(import_id: str) -> None:
+    """Work on one file of card keys for a while, then queue again: no run outlives the time limit of a task."""
+    if keyfile.work_on(import_id):
+        import_keys_file.delay(import_id)
+
+
+@shared_task(queue="slow")
+def resume_key_imports() -> int:
+    """Go on with imports whose worker died, and delete files that none owns; returns how many go on."""
+    waiting = keyfile.unfinished()
+    for import_id in waiting:
+        import_keys_file.delay(import_id)
+    keyfile.sweep()
+    return len(waiting)

@@ -1,0 +1,1 @@
+"""Commands that need to know more than one app."""

@@ -3,6 +3,8 @@
 Every door (page, API, admin, clock, gateway callback) calls these and nothing else.
 """
 
+from orders.order.road import NoSuchOrder, WrongMoment
+from orders.services.calloff import call_off_order
 from orders.services.cancel import cancel_order
 from orders.services.carry import assign_carrier, complete_order, pick_up, release_carrier
 from orders.services.confirm import (
@@ -14,11 +16,25 @@ from orders.services.confirm import (
     reject_unanswered,
     start_preparing,
 )
+from orders.services.habits import set_auto_accept
 from orders.services.keybook import ImportReport, import_keys, reveal, void_key
+from orders.services.keyfile import ask_to_stop, begin_import
 from orders.services.lines import note, pick_line, strike_out_line
+from orders.services.menu import (
+    ChoiceDraft,
+    OptionDraft,
+    ProductDraft,
+    add_category,
+    add_product,
+    change_product,
+    remove_choice,
+    save_choice,
+    set_picture,
+)
 from orders.services.once import Answer, IdempotencyConflict, once
 from orders.services.pay import begin_payment, mark_paid, record_return, release_payment
 from orders.services.place import Item, Placement, place_order
+from orders.services.pools import add_pool, void_text
 from orders.services.shelf import (
     pause,
     set_busy,
@@ -33,13 +49,25 @@ from orders.services.shelf import (
 
 __all__ = [
     "Answer",
+    "ChoiceDraft",
     "IdempotencyConflict",
     "ImportReport",
     "Item",
+    "NoSuchOrder",
+    "OptionDraft",
     "Placement",
+    "ProductDraft",
+    "WrongMoment",
+    "add_category",
+    "add_pool",
+    "add_product",
+    "ask_to_stop",
     "assign_carrier",
+    "begin_import",
     "begin_payment",
+    "call_off_order",
     "cancel_order",
+    "change_product",
     "collect_order",
     "complete_order",
     "confirm_order",
@@ -58,11 +86,15 @@ __all__ = [
     "reject_unanswered",
     "release_carrier",
     "release_payment",
+    "remove_choice",
     "reveal",
+    "save_choice",
+    "set_auto_accept",
     "set_busy",
     "set_count",
     "set_listed",
     "set_open",
+    "set_picture",
     "set_price",
     "set_sold_out",
     "start_preparing",
@@ -70,4 +102,5 @@ __all__ = [
     "tell_what_is_left",
     "units_left",
     "void_key",
+    "void_text",
 ]

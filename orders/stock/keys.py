@@ -5,6 +5,7 @@ blocking lock, because a holder that rolls back would otherwise show a false "so
 """
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from orders.stock.models import KeyIssue, KeyPool
@@ -36,7 +37,7 @@ def reserve(order_pk: int, line_no: int, pool: KeyPool, units: int) -> bool:
     return True
 
 
-def _find(cursor, pool: KeyPool, units: int, lock: str) -> list[int]:  # noqa: ANN001 - Django types no cursor
+def _find(cursor: CursorWrapper, pool: KeyPool, units: int, lock: str) -> list[int]:
     """Keys for so many units; one reusable key may serve several units."""
     cursor.execute(_FIND.format(lock=lock), [pool.pk, units])
     chosen: list[int] = []

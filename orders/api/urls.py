@@ -1,0 +1,17 @@
+"""The addresses of the API that belong to orders; config/api.py gathers them with the other apps'."""
+
+from django.urls import path
+
+from orders.api.kitchen import VERBS
+from orders.api.orders import CancelView, EventsView, OrdersView, OrderView
+from orders.api.restaurants import MenuView, RestaurantsView
+
+urlpatterns = [
+    path("orders", OrdersView.as_view(), name="orders"),
+    path("orders/<str:order_id>", OrderView.as_view(), name="order"),
+    path("orders/<str:order_id>/events", EventsView.as_view(), name="order-events"),
+    path("orders/<str:order_id>/cancel", CancelView.as_view(), name="order-cancel"),
+    *(path(f"orders/<str:order_id>/{verb}", view.as_view(), name=f"order-{verb}") for verb, view in VERBS.items()),
+    path("restaurants", RestaurantsView.as_view(), name="restaurants"),
+    path("restaurants/<str:shop_id>/menu", MenuView.as_view(), name="menu"),
+]
