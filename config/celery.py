@@ -33,5 +33,6 @@ class Beat(NamedTuple):
 
 BEAT = {
     "reject_unanswered_orders": Beat("orders.tasks.reject_unanswered_orders", 5),
+    "resume_key_imports": Beat("orders.tasks.resume_key_imports", 30, queue="slow"),
 }
 app.conf.beat_schedule = {name: beat.entry() for name, beat in BEAT.items()}
