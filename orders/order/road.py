@@ -127,7 +127,8 @@ def topics_of(order: Order) -> tuple[str, ...]:
 
 def _write(order: Order, columns: Mapping[str, Any], envelope: log.Envelope) -> None:
     quote = connection.ops.quote_name
-    fields = {Order._meta.get_field(name).column: value for name, value in columns.items()}  # noqa: SLF001 - public by practice
+    about = [Order._meta.get_field(name) for name in columns]  # noqa: SLF001 - public by practice
+    fields = {field.column: getattr(order, field.attname) for field in about}  # a person as their key
     assignments = ", ".join(f"{quote(column)} = %s" for column in fields)
     sql = f"moved AS (UPDATE orders_order SET {assignments} WHERE id = %s AND version = %s RETURNING id)"  # noqa: S608 - column names are ours
     read = order.version - 1
