@@ -7,39 +7,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0002_number_sequence'),
+        ("orders", "0002_number_sequence"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='KeyImport',
+            name="KeyImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=orders.stock.imports.new_import_id, editable=False, max_length=24, unique=True)),
-                ('label', models.CharField(max_length=80)),
-                ('file_name', models.CharField(max_length=120)),
-                ('started_by', models.CharField(max_length=32)),
-                ('state', models.CharField(choices=[('WAITING', 'Waiting'), ('RUNNING', 'Importing'), ('DONE', 'Done'), ('STOPPED', 'Stopped'), ('REFUSED', 'Refused')], default='WAITING', max_length=8)),
-                ('is_stop_asked', models.BooleanField(default=False)),
-                ('size_bytes', models.PositiveBigIntegerField()),
-                ('read_bytes', models.PositiveBigIntegerField(default=0)),
-                ('read_lines', models.PositiveBigIntegerField(default=0)),
-                ('lines', models.PositiveBigIntegerField(default=0)),
-                ('stored', models.PositiveBigIntegerField(default=0)),
-                ('duplicates', models.PositiveBigIntegerField(default=0)),
-                ('unreadable', models.PositiveBigIntegerField(default=0)),
-                ('refused', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(default=config.ground.clock.now, editable=False)),
-                ('next_run_at', models.DateTimeField(default=config.ground.clock.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='orders.keypool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=orders.stock.imports.new_import_id, editable=False, max_length=24, unique=True
+                    ),
+                ),
+                ("label", models.CharField(max_length=80)),
+                ("file_name", models.CharField(max_length=120)),
+                ("started_by", models.CharField(max_length=32)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("WAITING", "Waiting"),
+                            ("RUNNING", "Importing"),
+                            ("DONE", "Done"),
+                            ("STOPPED", "Stopped"),
+                            ("REFUSED", "Refused"),
+                        ],
+                        default="WAITING",
+                        max_length=8,
+                    ),
+                ),
+                ("is_stop_asked", models.BooleanField(default=False)),
+                ("size_bytes", models.PositiveBigIntegerField()),
+                ("read_bytes", models.PositiveBigIntegerField(default=0)),
+                ("read_lines", models.PositiveBigIntegerField(default=0)),
+                ("lines", models.PositiveBigIntegerField(default=0)),
+                ("stored", models.PositiveBigIntegerField(default=0)),
+                ("duplicates", models.PositiveBigIntegerField(default=0)),
+                ("unreadable", models.PositiveBigIntegerField(default=0)),
+                ("refused", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(default=config.ground.clock.now, editable=False)),
+                ("next_run_at", models.DateTimeField(default=config.ground.clock.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="imports", to="orders.keypool"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state__in', ['WAITING', 'RUNNING'])), fields=['next_run_at'], name='key_imports_to_run')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('read_bytes__lte', models.F('size_bytes'))), name='import_reads_no_more_than_there_is')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["WAITING", "RUNNING"])),
+                        fields=["next_run_at"],
+                        name="key_imports_to_run",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("read_bytes__lte", models.F("size_bytes"))),
+                        name="import_reads_no_more_than_there_is",
+                    )
+                ],
             },
         ),
     ]

@@ -22,6 +22,11 @@ def is_settled(order: Any) -> bool:
     return order.payment_status in SETTLED
 
 
+def is_running(order: Any) -> bool:
+    """Not over; money for what is over is recorded as late, never applied."""
+    return order.status not in {S.COMPLETED, S.CANCELLED}
+
+
 def has_no_cash_due(order: Any) -> bool:
     """Nothing is to be collected any more."""
     return order.payment_status != P.DUE_ON_DELIVERY
@@ -83,7 +88,7 @@ class Lifecycle:
         self.cancel_reason = reason
 
     # ── money ────────────────────────────────────────────────────────────────────────────────────
-    @transition("payment_status", source=P.UNPAID, target=P.PROCESSING)
+    @transition("payment_status", source=P.UNPAID, target=P.PROCESSING, conditions=[is_running])
     def begin_payment(self) -> None:
         """An attempt was sent to a gateway."""
 
@@ -95,7 +100,12 @@ class Lifecycle:
     def promise_cash(self) -> None:
         """Cash at the door."""
 
-    @transition("payment_status", source=[P.UNPAID, P.PROCESSING, P.DUE_ON_DELIVERY], target=P.PAID)
+    @transition(
+        "payment_status",
+        source=[P.UNPAID, P.PROCESSING, P.DUE_ON_DELIVERY],
+        target=P.PAID,
+        conditions=[is_running],
+    )
     def pay(self) -> None:
         """The money is ours."""
 

@@ -4,7 +4,7 @@ Called only by orders/services. One statement writes both rows, on the condition
 one that was read: the lock makes that certain, the condition proves it (0 rows is a bug, not a retry).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -80,8 +80,7 @@ def move(order: Order, decide: Callable[[], object] | None, step: Step, actor: A
     for name, value in columns.items():
         setattr(order, name, value)
     order.version += 1
-    columns |= {"status": order.status, "payment_status": order.payment_status, "version": order.version}
-    _write(order, columns, _envelope(order, before, step, actor))
+    _write(order, [*columns, "status", "payment_status", "version"], _envelope(order, before, step, actor))
     return order
 
 
@@ -125,10 +124,10 @@ def topics_of(order: Order) -> tuple[str, ...]:
     return tuple(topics)
 
 
-def _write(order: Order, columns: Mapping[str, Any], envelope: log.Envelope) -> None:
+def _write(order: Order, columns: Iterable[str], envelope: log.Envelope) -> None:
     quote = connection.ops.quote_name
-    about = [Order._meta.get_field(name) for name in columns]  # noqa: SLF001 - public by practice
-    fields = {field.column: getattr(order, field.attname) for field in about}  # a person as their key
+    model_fields = [Order._meta.get_field(name) for name in columns]  # noqa: SLF001 - public by practice
+    fields = {field.column: field.value_from_object(order) for field in model_fields}
     assignments = ", ".join(f"{quote(column)} = %s" for column in fields)
     sql = f"moved AS (UPDATE orders_order SET {assignments} WHERE id = %s AND version = %s RETURNING id)"  # noqa: S608 - column names are ours
     read = order.version - 1

@@ -1,0 +1,1 @@
+"""Signing in and out, making an account, choosing a language: the same door for everybody."""

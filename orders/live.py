@@ -1,0 +1,111 @@
+"""What the live topics of this app show and to whom; wired into config/live.py.
+
+Each topic answers two questions: may this person follow it (and as what), and what does it look like now.
+`order/<ord>` is one order, `shop/<res>` what everyone may know of a shop, `board/<res>` the running orders of a
+shop for its staff, `customer/<usr>` one's own running orders, `ops` everything for support.
+"""
+
+from typing import Any
+
+from orders.access import Person, role_in, works_at
+from orders.catalog.models import Product, Shop
+from orders.order.models import Order
+from orders.order.states import RUNNING
+from orders.people import User
+from orders.services import units_left
+from orders.words import facts_of, status_key
+
+MOST = 200  # orders in one snapshot; a board or list refetches its page for more
+
+Snapshot = tuple[int, dict[str, Any]]
+
+
+def follow_order(person: Person, ref: str) -> str | None:
+    """Whoever takes part in it, in their role."""
+    order = Order.objects.filter(public_id=ref).first()
+    return role_in(person, order) if order is not None else None
+
+
+def order_now(ref: str, role: str) -> Snapshot:
+    """The whole state that frames of this topic patch."""
+    del role  # the same for every role; what differs is fetched as panels
+    order = Order.objects.select_related("shop").get(public_id=ref)
+    return order.version, state_of(order)
+
+
+def state_of(order: Order) -> dict[str, Any]:
+    """One order as frames tell it."""
+    return {
+        "status": order.status,
+        "paymentStatus": order.payment_status,
+        "word": status_key(order),
+        "facts": facts_of(order),
+        "estimatedTime": order.estimated_minutes,
+        "window": [_iso(order.promised_from), _iso(order.promised_to)],
+        "readyBy": _iso(order.ready_by),
+    }
+
+
+def follow_shop(person: Person, ref: str) -> str | None:
+    """Everybody may know what a listed shop sells and whether it is open."""
+    del person
+    return "customer" if Shop.objects.listed().filter(public_id=ref).exists() else None
+
+
+def shop_now(ref: str, role: str) -> Snapshot:
+    """Open or not, and which products are sold out or nearly."""
+    del role
+    shop = Shop.objects.get(public_id=ref)
+    scarce = {}
+    for product in Product.objects.filter(shop=shop).listed().select_related("stock"):
+        left = units_left(product)
+        if product.is_sold_out or left is not None:
+            scarce[product.public_id] = {"soldOut": product.is_sold_out or left == 0, "left": left}
+    return shop.version, {"open": shop.is_open, "pausedUntil": _iso(shop.paused_until), "products": scarce}
+
+
+def follow_board(person: Person, ref: str) -> str | None:
+    """The shop's own staff, and support."""
+    if person.is_staff:
+        return "staff"
+    shop = Shop.objects.filter(public_id=ref).first()
+    return "merchant" if shop is not None and works_at(person, shop.pk) else None
+
+
+def board_now(ref: str, role: str) -> Snapshot:
+    """The running orders of a shop with their versions; the page fetches the tickets it lacks."""
+    del role
+    return 0, {"orders": _versions(shop__public_id=ref)}
+
+
+def follow_customer(person: Person, ref: str) -> str | None:
+    """Oneself."""
+    mine = person.user_id is not None and User.objects.filter(pk=person.user_id, public_id=ref).exists()
+    return "customer" if mine else None
+
+
+def customer_now(ref: str, role: str) -> Snapshot:
+    """One's own running orders."""
+    del role
+    return 0, {"orders": _versions(customer__public_id=ref)}
+
+
+def follow_ops(person: Person, ref: str) -> str | None:
+    """Support."""
+    del ref
+    return "staff" if person.is_staff else None
+
+
+def ops_now(ref: str, role: str) -> Snapshot:
+    """How many orders run."""
+    del ref, role
+    return 0, {"running": Order.objects.filter(status__in=RUNNING).count()}
+
+
+def _versions(**whose: Any) -> dict[str, dict[str, Any]]:
+    rows = Order.objects.filter(status__in=RUNNING, **whose).select_related("shop").order_by("-id")[:MOST]
+    return {order.public_id: {"version": order.version, "word": status_key(order)} for order in rows}
+
+
+def _iso(moment: Any) -> str | None:
+    return moment.isoformat() if moment else None
