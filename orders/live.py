@@ -12,7 +12,7 @@ from orders.catalog.models import Product, Shop
 from orders.order.models import Order
 from orders.order.states import RUNNING
 from orders.people import User
-from orders.services import units_left
+from orders.services import all_units_left
 from orders.words import facts_of, status_key
 
 MOST = 200  # orders in one snapshot; a board or list refetches its page for more
@@ -56,11 +56,13 @@ def shop_now(ref: str, role: str) -> Snapshot:
     """Open or not, and which products are sold out or nearly."""
     del role
     shop = Shop.objects.get(public_id=ref)
-    scarce = {}
-    for product in Product.objects.filter(shop=shop).listed().select_related("stock"):
-        left = units_left(product)
-        if product.is_sold_out or left is not None:
-            scarce[product.public_id] = {"soldOut": product.is_sold_out or left == 0, "left": left}
+    products = list(Product.objects.filter(shop=shop).listed())
+    lefts = all_units_left(products)
+    scarce = {
+        product.public_id: {"soldOut": product.is_sold_out or lefts[product.pk] == 0, "left": lefts[product.pk]}
+        for product in products
+        if product.is_sold_out or lefts[product.pk] is not None
+    }
     return shop.version, {"open": shop.is_open, "pausedUntil": _iso(shop.paused_until), "products": scarce}
 
 

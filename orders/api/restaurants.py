@@ -13,7 +13,7 @@ from orders.api.asking import View, public
 from orders.api.orders import PROBLEM
 from orders.catalog.models import Product, Shop
 from orders.order.road import NoSuchOrder
-from orders.services import units_left
+from orders.services import all_units_left
 
 MOST_SHOPS = 100
 
@@ -53,8 +53,10 @@ class MenuView(View):
         shop = Shop.objects.listed().prefetch_related("hours").filter(public_id=shop_id).first()
         if shop is None:
             raise NoSuchOrder
-        products = shop.products.listed().for_menu()
-        return public(request, lambda: _shop(shop) | {"products": [_product(product) for product in products]})
+        products = list(shop.products.listed().for_menu())
+        left = all_units_left(products)
+        menu = [_product(product, left[product.pk]) for product in products]
+        return public(request, lambda: _shop(shop) | {"products": menu})
 
 
 def _shop(shop: Shop) -> dict[str, Any]:
@@ -70,8 +72,7 @@ def _shop(shop: Shop) -> dict[str, Any]:
     }
 
 
-def _product(product: Product) -> dict[str, Any]:
-    left = units_left(product)
+def _product(product: Product, left: int | None) -> dict[str, Any]:
     return {
         "productId": product.public_id,
         "name": product.name,

@@ -36,6 +36,7 @@ from orders.services.pay import begin_payment, mark_paid, record_return, release
 from orders.services.place import Item, Placement, place_order
 from orders.services.pools import add_pool, void_text
 from orders.services.shelf import (
+    all_units_left,
     pause,
     set_busy,
     set_count,
@@ -61,6 +62,7 @@ __all__ = [
     "add_category",
     "add_pool",
     "add_product",
+    "all_units_left",
     "ask_to_stop",
     "assign_carrier",
     "begin_import",

@@ -1,6 +1,6 @@
 """The shop's own switches: on sale, sold out, counts, prices, open, paused. Each is told live on `shop/<id>`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -118,12 +118,23 @@ def tell_shop(shop: Shop, type_: str, data: Mapping[str, Any], actor: Actor = SY
 
 def units_left(product: Product) -> int | None:
     """How many can still be sold; None when it is made to order."""
-    if product.stock_kind == StockKind.COUNTED:
-        stock = Stock.objects.filter(product=product).first()
-        return stock.left if stock else 0
-    if product.stock_kind == StockKind.KEYS and product.pool_id:
-        return keys.left_in(product.pool_id)
-    return None
+    return all_units_left([product])[product.pk]
+
+
+def all_units_left(products: Iterable[Product]) -> dict[int, int | None]:
+    """`units_left` of many products in two queries, by primary key."""
+    asked = list(products)
+    counted = Stock.objects.in_bulk([item.pk for item in asked if item.stock_kind == StockKind.COUNTED])
+    pools = keys.left_in({item.pool_id for item in asked if item.pool_id is not None})
+    left: dict[int, int | None] = {}
+    for item in asked:
+        if item.stock_kind == StockKind.COUNTED:
+            left[item.pk] = counted[item.pk].left if item.pk in counted else 0
+        elif item.stock_kind == StockKind.KEYS and item.pool_id is not None:
+            left[item.pk] = pools.get(item.pool_id, 0)
+        else:
+            left[item.pk] = None
+    return left
 
 
 @transaction.atomic

@@ -4,11 +4,14 @@ Keys are found with SKIP LOCKED, so that buyers do not queue; when that finds to
 blocking lock, because a holder that rolls back would otherwise show a false "sold out".
 """
 
+from collections.abc import Iterable
+
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models import Sum
 from django.utils import timezone
 
-from orders.stock.models import KeyIssue, KeyPool
+from orders.stock.models import Key, KeyIssue, KeyPool
 
 _FIND = """
 SELECT id, uses_left FROM orders_key
@@ -81,10 +84,7 @@ def release(order_pk: int) -> None:
         )
 
 
-def left_in(pool_pk: int) -> int:
-    """How many units a pool can still serve: counted, never a counter that can drift."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(uses_left), 0) FROM orders_key WHERE pool_id = %s AND state = 'AVAILABLE'", [pool_pk]
-        )
-        return int(cursor.fetchone()[0])
+def left_in(pools: Iterable[int]) -> dict[int, int]:
+    """How many units each pool can still serve: counted, never a counter that can drift. Empty pools are absent."""
+    rows = Key.objects.filter(pool__in=list(pools), state=Key.State.AVAILABLE).values_list("pool")
+    return {pool: int(units) for pool, units in rows.annotate(units=Sum("uses_left"))}
