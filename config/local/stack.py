@@ -88,7 +88,7 @@ def bring_up(plan: Plan) -> None:
         (plan.state / name).mkdir(exist_ok=True)
     if not plan.database_url:
         postgres.prepare(plan.state / "postgres")
-    environment = os.environ | envfile.rewrite(plan.state / "env", addresses(plan))
+    environment = os.environ | envfile.rewrite(plan.state / "env", addresses(plan)) | {"PYTHONUNBUFFERED": "1"}
     supervisor = Supervisor(plan.state / "logs", environment)
     try:
         say("Starting")

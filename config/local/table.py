@@ -59,7 +59,7 @@ def application(plan: Plan) -> list[Program]:
     """Everything that is ours: pages, live door, relay, clock and slow work, the gateways' simulator."""
     programs = [
         Program("web", _web(plan), lambda: answers(plan.web_port)),
-        Program("relay", (sys.executable, "manage.py", "relay")),
+        Program("relay", (sys.executable, "manage.py", "relay"), lambda: has_said(plan, "relay", b"relay: ready")),
         Program("clock", _worker("clock")),
         Program("slow", _worker("slow")),
         Program("beat", _celery("beat", "--schedule", str(plan.state / "beat"))),
@@ -83,6 +83,11 @@ def answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def has_said(plan: Plan, name: str, words: bytes) -> bool:
+    """Whether a program without a port has logged these words since it started."""
+    return words in (plan.state / "logs" / f"{name}.log").read_bytes()
 
 
 def is_free(host: str, port: int) -> bool:
