@@ -15,6 +15,12 @@ def money(amount_minor: int, currency: str = "CNY") -> str:
     return f"{MINUS if amount_minor < 0 else ''}{sign}{whole}.{rest:02d}"
 
 
+def decimal(amount_minor: int) -> str:
+    """`8400` → `84.00`, the form of gateways and of the public API."""
+    whole, rest = divmod(amount_minor, 100)
+    return f"{whole}.{rest:02d}"
+
+
 def as_zone(zone: str | tzinfo) -> tzinfo:
     """Find a zone by its name; a zone stays itself."""
     return ZoneInfo(zone) if isinstance(zone, str) else zone

@@ -95,7 +95,7 @@ class OrderView(View):
     def get(self, request: Request, order_id: str) -> Response:
         """The order with its lines; 304 while its version is known."""
         order, role = seen_order(request, order_id)
-        return private(request, f"{order.version}-{role}", lambda: shapes.order_detail(order))
+        return private(request, f"{order.version}-{role}", lambda: shapes.order_detail(order, role))
 
 
 class EventsView(View):

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
+from config.ground import figures
 from notifications.models import Event
-from orders import money
 from orders.order.models import Order
 from orders.order.states import Method, PaymentStatus, Status
 from orders.people import PHONE_DIGITS, digits_of
@@ -112,6 +112,8 @@ class OrderDetail(OrderResponse):
     """`GET /orders/{id}`: with its lines."""
 
     lines = OrderLineShape(many=True)
+    doorCode = serializers.CharField(required=False, help_text="the customer says it to the rider; customers only")
+    shopCode = serializers.CharField(required=False, help_text="the shop says it to the rider; shops only")
     cancelReason = serializers.CharField(required=False)
 
 
@@ -156,7 +158,7 @@ class Problem(serializers.Serializer[Any]):
 
 def total(amount_minor: int, currency: str) -> dict[str, str]:
     """`Total` of an amount in minor units."""
-    return {"amount": money.as_decimal_text(amount_minor), "currency": currency}
+    return {"amount": figures.decimal(amount_minor), "currency": currency}
 
 
 def order_response(order: Order) -> dict[str, Any]:
@@ -182,8 +184,8 @@ def order_response(order: Order) -> dict[str, Any]:
     return answer
 
 
-def order_detail(order: Order) -> dict[str, Any]:
-    """`OrderDetail` as JSON-ready values."""
+def order_detail(order: Order, role: str) -> dict[str, Any]:
+    """`OrderDetail` as JSON-ready values, for one role."""
     lines = [
         {
             "line": line.line_no,
@@ -195,8 +197,14 @@ def order_detail(order: Order) -> dict[str, Any]:
         }
         for line in order.lines.all()
     ]
-    reason = {"cancelReason": order.cancel_reason} if order.cancel_reason else {}
-    return order_response(order) | {"lines": lines} | reason
+    answer = order_response(order) | {"lines": lines}
+    if order.cancel_reason:
+        answer["cancelReason"] = order.cancel_reason
+    if role == "customer" and order.status == Status.ON_DELIVERY:
+        answer["doorCode"] = order.door_code
+    if role == "merchant" and not order.is_ended:
+        answer["shopCode"] = order.shop_code
+    return answer
 
 
 class OrderPage(serializers.Serializer[Any]):

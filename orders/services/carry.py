@@ -2,8 +2,7 @@
 
 from django.db import transaction
 
-from config.ground import clock
-from orders import money
+from config.ground import clock, figures
 from orders.actors import Actor
 from orders.order import road
 from orders.order.models import Fulfilment, Order
@@ -54,6 +53,6 @@ def complete_order(order_id: str, *, actor: Actor) -> Order:
     """Handed over at the door. Refuses while cash is due (CashStillDue)."""
     order = road.locked(order_id)
     if order.status == Status.ON_DELIVERY and order.payment_status == PaymentStatus.DUE_ON_DELIVERY:
-        raise CashStillDue(amount=money.as_text(order.total_minor, order.currency))
+        raise CashStillDue(amount=figures.money(order.total_minor, order.currency))
     columns = {"ended_at": clock.now()}
     return road.move(order, order.deliver, Step("order.completed", {"how": "DELIVERED"}, columns=columns), actor)

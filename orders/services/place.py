@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from config.ground import clock, ids, vault
+from config.ground import clock, figures, ids, vault
 from notifications import log
 from notifications.webhooks import hosts
-from orders import money, pricing, promise
+from orders import pricing, promise
 from orders.actors import Actor, as_customer
 from orders.catalog.models import StockKind, Trade, in_language
 from orders.catalog.offer import Offer, read_offer
@@ -218,10 +218,10 @@ def _promise(order: Order, placement: Placement, offer: Offer, moment: datetime)
 def _check_bill(placement: Placement, order: Order, offer: Offer) -> None:
     shop = offer.shop
     if order.items_minor < shop.minimum_minor:
-        raise BelowMinimum(field="items", minimum=money.as_text(shop.minimum_minor), shop=shop.name)
+        raise BelowMinimum(field="items", minimum=figures.money(shop.minimum_minor), shop=shop.name)
     if placement.expected_minor is not None and placement.expected_minor != order.total_minor:
         raise PriceChanged(
-            item=shop.name, new=money.as_text(order.total_minor), old=money.as_text(placement.expected_minor)
+            item=shop.name, new=figures.money(order.total_minor), old=figures.money(placement.expected_minor)
         )
 
 
