@@ -17,6 +17,12 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
+def tell(text: str, end: str = "\n") -> None:
+    """Print to whoever watches; that nobody does any more is no reason to end."""
+    with suppress(OSError):
+        print(text, end=end, flush=True)
+
+
 def become_subreaper() -> None:
     """From now on orphaned grandchildren become our children instead of init's."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -14,6 +14,7 @@ from config.local import envfile, places, postgres, processes, redis, table
 from config.local.attach import RUNNING
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
+from config.local.processes import tell
 from config.local.supervisor import Supervisor
 from config.local.table import Plan
 
@@ -100,16 +101,16 @@ def bring_up(plan: Plan) -> None:
         prepare(plan, supervisor)
         say("pages, live, relay, workers, simulator" if plan.has_simulator else "pages, live, relay, workers")
         supervisor.start(*table.application(plan))
-        print(f". Up in {time.monotonic() - started:.1f} s.")
-        print(welcome(plan), flush=True)
+        tell(f". Up in {time.monotonic() - started:.1f} s.")
+        tell(welcome(plan))
         supervisor.watch()
-        print("\nStopping …", end=" ", flush=True)
+        tell("\nStopping …", end=" ")
     except (CannotStart, KeyboardInterrupt):
-        print(flush=True)
+        tell("")
         raise
     finally:
         supervisor.stop()
-    print("stopped, nothing left running.", flush=True)
+    tell("stopped, nothing left running.")
 
 
 def addresses(plan: Plan) -> dict[str, str]:
@@ -159,4 +160,4 @@ def welcome(plan: Plan) -> str:
 
 def say(step: str) -> None:
     """Add a word to the progress line."""
-    print(step if step == "Starting" else f"· {step}", end=" ", flush=True)
+    tell(step if step == "Starting" else f"· {step}", end=" ")

@@ -133,7 +133,7 @@ class Supervisor:
             steady = time.monotonic() - child.started > STEADY_SECONDS
             pause = FIRST_PAUSE if steady else child.pause
             self._due.append((time.monotonic() + pause, child.program, min(pause * 2, LONGEST_PAUSE)))
-            print(f"{child.program.name} ended ({child.process.returncode}), starting again in {pause:g} s", flush=True)
+            processes.tell(f"{child.program.name} ended ({child.process.returncode}), starting again in {pause:g} s")
         ours = {child.process.pid for child in self._children.values()} | {self._guard[0]}
         for orphan in set(processes.children()) - ours:
             with suppress(OSError):
