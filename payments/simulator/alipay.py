@@ -178,6 +178,7 @@ def _payment(trade: Trade) -> dict[str, str]:
     told = {
         "trade_status": papers.status(trade),
         "total_amount": papers.yuan(trade.captured or trade.amount),
+        "subject": trade.subject,
         "buyer_logon_id": "buy***@sim",
         "buyer_user_id": "2088000000000002",
     }

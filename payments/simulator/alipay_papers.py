@@ -44,7 +44,7 @@ def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envel
         "trade_status": "TRADE_SUCCESS",
         "total_amount": yuan(trade.captured),
         "receipt_amount": yuan(trade.captured),
-        "buyer_pay_amount": yuan(trade.captured),
+        "buyer_pay_amount": yuan(trade.captured - trade.coupon),
         "subject": trade.subject,
         "gmt_create": moment(trade.created_at),
         "gmt_payment": moment(trade.paid_at),

@@ -70,6 +70,7 @@ class Trade:
     txn_no: str = ""
     paid_at: float = 0.0
     captured: int = 0
+    coupon: int = 0  # the part of it that the gateway itself paid for the buyer
     refunds: list[Refund] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
 
@@ -134,12 +135,13 @@ class Book:
             raise Refused("used")
         return known
 
-    def pay(self, trade: Trade, amount: int | None = None) -> Letter:
+    def pay(self, trade: Trade, amount: int | None = None, coupon: int = 0) -> Letter:
         """Take the customer's money; returns the notification that is now due."""
         self._must_be_open(self._aged(trade))
         trade.state = "SUCCESS"
         trade.was_opened = True
         trade.captured = trade.amount if amount is None else amount
+        trade.coupon = coupon
         trade.paid_at = self._now()
         trade.txn_no = f"{'42' if trade.gateway == 'WECHAT' else '20'}{int(trade.paid_at):011d}{digits(15)}"
         return self.post(trade)

@@ -72,11 +72,11 @@ async def serve(world: World, postman: Postman, request: Request, token: str) ->
     return go_to(alipay_papers.way_back(world, trade) if trade.return_url else request.path)
 
 
-def pay(world: World, postman: Postman, trade: Trade, amount: int | None = None) -> None:
+def pay(world: World, postman: Postman, trade: Trade, amount: int | None = None, coupon: int = 0) -> None:
     """Take the buyer's money and set the notification going. Raises Refused."""
     if amount is None and trade.state == "NOTPAY" and world.faults.strikes("amount_changed"):
         amount = trade.amount + 1
-    postman.send(trade, world.book.pay(trade, amount))
+    postman.send(trade, world.book.pay(trade, amount, coupon))
 
 
 def _state(trade: Trade) -> str:
@@ -94,7 +94,7 @@ def _page(trade: Trade | None, state: str, status: int = 200) -> Answer:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<style>{STYLE}</style></head><body data-gateway="{gateway}">'
-        '<div class="banner" role="note">simulator: no money moves · 模拟器，不会产生真实扣款</div>'
+        '<header class="banner">simulator: no money moves · 模拟器，不会产生真实扣款</header>'
         f"<main><h1>{name}</h1>{_order(trade)}"
         f'<p id="state" role="status" data-state="{state}">{SAID[state]}</p>'
         f"{_buttons(trade, state)}</main></body></html>"

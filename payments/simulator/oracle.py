@@ -8,7 +8,7 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
     GET  /oracle/codes?code_url=       the trade behind a code
     GET  /oracle/faults                rules and how often each fault fired
     POST /oracle/faults                replace the rules: {"lost": 0.1, "latency": {"rate": 1, "seconds": 2}}
-    POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?}
+    POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?, "coupon"?}
     POST /oracle/notify                write a notification: {"out_trade_no", "as"?, "refund"?} → {"headers", "body"}
     POST /oracle/clock                 move business time: {"advance": seconds}
     POST /oracle/reset                 forget trades, letters, log, faults and the moved clock
@@ -99,7 +99,7 @@ def _set_faults(world: World, _postman: Postman, ask: Ask) -> Any:
 def _pay(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
     amount = ask.get("amount")
-    cashier.pay(world, postman, trade, None if amount is None else int(amount))
+    cashier.pay(world, postman, trade, None if amount is None else int(amount), int(ask.get("coupon", 0)))
     return _told(trade)
 
 

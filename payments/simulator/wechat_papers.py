@@ -62,7 +62,7 @@ def payment(trade: Trade) -> dict[str, Any]:
             "success_time": _moment(trade.paid_at),
             "payer": {"openid": f"o{trade.token[:27]}"},
         }
-        told["amount"] |= {"total": trade.captured, "payer_total": trade.captured}
+        told["amount"] |= {"total": trade.captured, "payer_total": trade.captured - trade.coupon}
     return told
 
 

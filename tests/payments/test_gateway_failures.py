@@ -1,6 +1,7 @@
 """A gateway that is slow, broken or lying: each fault really fires, and the port says what is known."""
 
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -162,3 +163,12 @@ def test_importing_the_table_needs_no_network_and_no_keys(settings, tmp_path, mo
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a call went out"))
     settings.GATEWAY_DIR = tmp_path
     assert set(GATEWAYS) == {"WECHAT", "ALIPAY", "CASH"}
+
+
+def test_an_answer_with_an_unknown_serial_is_unknown_and_asks_for_no_certificates(simulator, opened):
+    """In public-key mode there are none to ask for: the library would call out for each such answer."""
+    no = opened("native")
+    other = Wechat(lambda: replace(accounts.wechat(), public_key_id="PUB_KEY_ID_OTHER"))
+    with pytest.raises(Unknown):
+        other.query(no)
+    assert [line for line in simulator.ask("log")["log"] if line.get("operation") == "certificates"] == []

@@ -135,6 +135,16 @@ def test_an_alipay_amount_without_two_decimals_is_refused(amount, simulator, ope
     assert refused(GATEWAYS["ALIPAY"], headers, urlencode(told).encode()) == "amount"
 
 
+@pytest.mark.parametrize("name", ["app_id", "seller_id"])
+def test_an_alipay_notification_must_be_about_our_app_and_our_purse(name, simulator, opened, monkeypatch):
+    no = opened("page")
+    simulator.pay(no)
+    headers, body = simulator.notice(no)
+    told = dict(parse_qsl(body.decode())) | {name: "2088000000000009"}
+    monkeypatch.setattr("payments.gateways.alipay_signing.is_genuine", lambda *_: True)
+    assert refused(GATEWAYS["ALIPAY"], headers, urlencode(told).encode()) == "merchant"
+
+
 @pytest.mark.parametrize("sign", ["", "%%%", "AAAA", "ä"])
 def test_an_alipay_signature_that_is_no_base64_is_refused(sign, simulator, opened):
     no = opened("page")

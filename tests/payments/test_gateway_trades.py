@@ -30,6 +30,16 @@ def test_a_paid_trade_tells_number_amount_and_moment(form, simulator, opened):
     assert seen.merchant_account == gateway.merchant_account
 
 
+@pytest.mark.parametrize("form", ["native", "page"])
+def test_a_coupon_of_the_gateway_does_not_make_the_amount_smaller(form, simulator, opened):
+    """The gateway pays the coupon to us; the order's total is what counts, not what the payer paid."""
+    no = opened(form)
+    simulator.pay(no, coupon=300)
+    gateway = GATEWAYS[channel_of(form)]
+    assert gateway.query(no).amount_minor == 1234
+    assert gateway.parse_notification(*simulator.notice(no)).payment.amount_minor == 1234
+
+
 def test_a_native_code_leads_to_the_cashier(simulator, ask):
     created = GATEWAYS["WECHAT"].create(ask("native"))
     assert created.code_url.startswith("weixin://wxpay/bizpayurl?pr=")
