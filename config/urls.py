@@ -5,5 +5,6 @@ from django.urls import include, path
 
 urlpatterns = [
     path("api/v1/", include(("config.api", "api"))),
+    path("rider/", include("tracking.rider.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -29,7 +29,9 @@ class Job:
     way_m: int
     street: str
     ready_at: datetime | None  # packed then, or what the shop promised
+    wait_minutes: int  # until then; 0 when it is packed or past its time
     deadline: datetime | None
+    items: int
     is_cold: bool
 
     @property
@@ -72,7 +74,7 @@ def open_orders(at: datetime) -> QuerySet[Order]:
 
 def open_jobs(at: datetime) -> list[Job]:
     """The jobs of the list, in its order."""
-    return in_turn(as_job(order) for order in open_orders(at)[:MOST])
+    return in_turn(as_job(order, at) for order in open_orders(at)[:MOST])
 
 
 def in_turn(jobs: Iterable[Job]) -> list[Job]:
@@ -84,15 +86,19 @@ def _seconds(at: datetime | None) -> float:
     return at.timestamp() if at else math.inf
 
 
-def as_job(order: Order) -> Job:
+def as_job(order: Order, at: datetime) -> Job:
     """What may be told about an order before it is collected."""
+    ready_at, lines = order.ready_at or order.ready_by, list(order.lines.all())
+    wait = (ready_at - at).total_seconds() if ready_at and order.status != Status.READY else 0
     return Job(
         order=order,
         way_m=way_of(order),
         street=street_of(str(order.recipient.get("line", ""))),
-        ready_at=order.ready_at or order.ready_by,
+        ready_at=ready_at,
+        wait_minutes=max(0, math.ceil(wait / 60)),
         deadline=order.promised_to,
-        is_cold=any(line.product.is_cold for line in order.lines.all()),
+        items=sum(line.quantity - line.struck_quantity for line in lines),
+        is_cold=any(line.product.is_cold for line in lines),
     )
 
 

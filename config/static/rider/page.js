@@ -1,0 +1,3 @@
+/* Everything the rider's pages do by themselves; each behaviour lives in its own module. */
+import "lockstep/rider/duty";
+import "lockstep/rider/voice";
