@@ -61,6 +61,9 @@ class JobsView(RiderView):
     @extend_schema(
         operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: PROBLEM}
     )
+    @extend_schema(
+        operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: PROBLEM}
+    )
     def get(self, request: Request) -> Response:
         """At most 50; nothing while off duty."""
         rider = self.rider(request)
@@ -115,10 +118,12 @@ VERBS = {
     "release": _verb(
         "releaseJob",
         "Give a job back before collecting it",
-        lambda ref, rider, _c: services.release_claim(ref, rider=rider),
+        lambda ref, rider, _code: services.release_claim(ref, rider=rider),
     ),
     "pick-up": _verb(
-        "pickUp", "The bag is collected", lambda ref, rider, code: services.pick_up(ref, rider=rider, shop_code=code)
+        "pickUp",
+        "The bag is collected",
+        lambda ref, rider, code: services.pick_up(ref, rider=rider, shop_code=code),
     ),
     "hand-over": _verb(
         "handOver",
