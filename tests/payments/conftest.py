@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from config.local import processes
 from payments.gateways import GATEWAYS, accounts
 from payments.gateways.alipay import Alipay
 from payments.gateways.base import Channel, Create, Form
@@ -49,6 +50,7 @@ class Simulator:
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.gateway_dir = folder / "gateways"
+        self._log = folder / "log"
         self.url = f"http://127.0.0.1:{free_port()}"
         self._command = [sys.executable, "-m", "payments.simulator", "--state", str(folder / "state")]
         self._command += ["--port", self.url.rpartition(":")[2], "--time-scale", str(TIME_SCALE), *arguments]
@@ -56,7 +58,8 @@ class Simulator:
         self.http = httpx.Client(base_url=self.url, timeout=10, trust_env=False)
 
     def start(self) -> None:
-        self._process = subprocess.Popen(self._command)
+        with self._log.open("ab") as log:
+            self._process = processes.spawn(self._command, log=log)
         until(self._answers)
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
@@ -66,7 +69,7 @@ class Simulator:
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, "the simulator did not start"
+        assert self._process.poll() is None, self._log.read_text()
         try:
             return self.http.get("/healthz").status_code == 200
         except httpx.TransportError:
