@@ -118,9 +118,10 @@ class Sequencer:
         messages = []
         for topic in event.everywhere():
             shard = shard_of(topic)
+            version = event.version if topic == event.stream else 0  # elsewhere it counts nothing the topic knows
             for roles, body in shapes:
                 self._counters[shard] += 1
-                head = f"{self._epoch} {self._counters[shard]} {topic} {event.version} {event.position} {roles}|"
+                head = f"{self._epoch} {self._counters[shard]} {topic} {version} {event.position} {roles}|"
                 messages.append((shard, head.encode() + frames.with_topic(topic, body)))
         return messages
 

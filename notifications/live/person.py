@@ -1,0 +1,43 @@
+"""Who listens: read from the Django session when a connection opens, and again each minute while it lasts."""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import SimpleNamespace
+
+from django.conf import settings
+from django.contrib.auth import get_user
+
+GUEST_ORDERS = "guest_orders"  # session key: public ids of orders that a secret link opened
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody at the other end. Not signed in: `user_id` None and `public_id` empty."""
+
+    user_id: int | None = None
+    public_id: str = ""
+    is_staff: bool = False
+    guest_orders: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether there is an account behind the connection."""
+        return self.user_id is not None
+
+
+NOBODY = Person()
+
+
+def from_session(key: str) -> Person:
+    """Read the person of a session key; NOBODY for no session, an ended one, a changed password, a closed account."""
+    if not key:
+        return NOBODY
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    guest_orders = session.get(GUEST_ORDERS, ())
+    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type] - it reads nothing but the session
+    return Person(
+        user_id=user.pk,
+        public_id=str(getattr(user, "public_id", "")),
+        is_staff=bool(getattr(user, "is_staff", False)),
+        guest_orders=frozenset(str(order) for order in guest_orders),
+    )
