@@ -1,10 +1,22 @@
 """Every address of the product, by surface; who may open each is said in tests/project/."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.static import serve
+
+from config import health
+
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.denied"
+handler404 = "config.errors.not_found"
+handler500 = "config.errors.server_error"
 
 urlpatterns = [
-    path("api/v1/", include(("config.api", "api"))),
     path("rider/", include("tracking.rider.urls")),
+    path("api/v1/", include(("config.api", "api"))),
     path("admin/", admin.site.urls),
+    path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
 ]
