@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -86,7 +87,7 @@ async def _settle(world: World, plan: Plan, customers: list[Door]) -> None:
     end = time.monotonic() + plan.grace_seconds
     while world.orders and time.monotonic() < end:
         for door in customers:
-            page = await trying(world, lambda door=door: door.get("/orders?limit=100"))
+            page = await trying(world, partial(door.get, "/orders?limit=100"))
             for order in page["results"] if page else ():
                 world.saw(order)
         await asyncio.sleep(LOOK_SECONDS)
