@@ -5,5 +5,10 @@ some types. When it raises, that stream is parked for that reader alone and wait
 """
 
 from notifications.log import Handler
+from orders import handlers as orders
+from tracking import handlers as tracking
 
-READERS: dict[str, Handler] = {}
+READERS: dict[str, Handler] = {
+    "stock": orders.tell_stock,
+    "deliveries": tracking.close_delivery,
+}
