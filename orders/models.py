@@ -1,6 +1,7 @@
 """Everything the app remembers, gathered for Django; each noun lives in its own room."""
 
 from orders.catalog.models import Category, OpeningHours, Option, OptionGroup, Product, Shop, Trade
+from orders.order.hands import StaffAction
 from orders.order.idempotency import IdempotencyKey
 from orders.order.models import Fulfilment, Order, OrderLine
 from orders.people import ApiKey, ShopStaff, User
@@ -25,6 +26,7 @@ __all__ = [
     "Product",
     "Shop",
     "ShopStaff",
+    "StaffAction",
     "Stock",
     "Trade",
     "User",

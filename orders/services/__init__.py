@@ -17,6 +17,7 @@ from orders.services.confirm import (
     start_preparing,
 )
 from orders.services.habits import set_auto_accept
+from orders.services.hands import by_hand, note_by_hand, record_denied
 from orders.services.keybook import ImportReport, import_keys, reveal, void_key
 from orders.services.keyfile import ask_to_stop, begin_import
 from orders.services.lines import note, pick_line, strike_out_line
@@ -67,6 +68,7 @@ __all__ = [
     "assign_carrier",
     "begin_import",
     "begin_payment",
+    "by_hand",
     "call_off_order",
     "cancel_order",
     "change_product",
@@ -78,11 +80,13 @@ __all__ = [
     "mark_paid",
     "mark_ready",
     "note",
+    "note_by_hand",
     "once",
     "pause",
     "pick_line",
     "pick_up",
     "place_order",
+    "record_denied",
     "record_return",
     "reject_order",
     "reject_unanswered",
