@@ -1,0 +1,17 @@
+"""What can happen to a payment: one public function per happening. Pages, API, callbacks and clock call these."""
+
+from payments.services.ask import ask_gateway, close_attempt
+from payments.services.cash import collect_cash
+from payments.services.give_back import request_refund
+from payments.services.hear import hear_notification
+from payments.services.start import open_attempt, start_payment
+
+__all__ = [
+    "ask_gateway",
+    "close_attempt",
+    "collect_cash",
+    "hear_notification",
+    "open_attempt",
+    "request_refund",
+    "start_payment",
+]

@@ -1,0 +1,82 @@
+"""Cash at the door: the rider is the gateway, the receipt its trade number. Called by payments/rider/."""
+
+from django.db import transaction
+from django.db.models import Max
+
+from config.ground import clock
+from config.ground.figures import money
+from orders.actors import Actor
+from orders.order import road
+from orders.order.road import WrongMoment
+from orders.order.states import PaymentStatus, Status
+from orders.services.refusals import NotYourJob
+from payments import inbox, settle
+from payments.gateways import GATEWAYS
+from payments.gateways.base import Seen
+from payments.models import Attempt, InboxEntry
+from payments.refusals import CashAmountWrong
+
+COLLECTS_AT = {Status.ON_DELIVERY, Status.READY}  # at the door; in the shop when the customer comes
+
+
+def collect_cash(order_id: str, *, actor: Actor, amount_minor: int, receipt: str = "") -> Attempt:
+    """The rider (or the shop, at its counter) has the money in hand. The same receipt is counted once.
+
+    `receipt` is 6 to 32 of [0-9A-Za-z_-]; without one it is the order's own, so pressing twice counts once.
+    Cash for an order that was cancelled meanwhile is recorded as LATE. Raises NotYourJob, WrongMoment,
+    CashAmountWrong.
+    """
+    number = receipt or f"cash-{order_id.partition('_')[2]}"
+    attempt = _collected(order_id, actor, amount_minor, number)
+    if attempt.applied_at is not None:
+        return attempt
+    return settle.apply(attempt.public_id)
+
+
+@transaction.atomic(durable=True)
+def _collected(order_id: str, actor: Actor, amount_minor: int, number: str) -> Attempt:
+    order = road.locked(order_id)
+    known = Attempt.objects.filter(channel="CASH", order=order, out_trade_no=number).first()
+    if known is not None:
+        return known
+    if actor.role == "rider" and (order.carrier is None or order.carrier.public_id != actor.account):
+        raise NotYourJob
+    if order.payment_status != PaymentStatus.DUE_ON_DELIVERY:
+        raise WrongMoment(order)
+    if order.status not in COLLECTS_AT and order.status != Status.CANCELLED:
+        raise WrongMoment(order)
+    if amount_minor != order.total_minor:
+        raise CashAmountWrong(field="amount", amount=money(order.total_minor, order.currency))
+    now = clock.now()
+    seq = (Attempt.objects.filter(order=order).aggregate(last=Max("seq"))["last"] or 0) + 1
+    account = GATEWAYS["CASH"].merchant_account
+    seen = Seen(
+        out_trade_no=number,
+        state="SUCCESS",
+        gateway_txn_no=number,
+        amount_minor=amount_minor,
+        currency=order.currency,
+        paid_at=now,
+        merchant_account=account,
+        raw={"collector": f"{actor.role}:{actor.account}", "amount": amount_minor, "receipt": number},
+    )
+    inbox.keep_answer("CASH", seen, InboxEntry.Source.MANUAL)
+    return Attempt.objects.create(
+        order=order,
+        seq=seq,
+        channel="CASH",
+        merchant_account=account,
+        out_trade_no=number,
+        form="door",
+        amount_minor=order.total_minor,
+        currency=order.currency,
+        state=Attempt.State.SUCCESS,
+        gateway_txn_no=number,
+        paid_minor=amount_minor,
+        paid_currency=order.currency,
+        paid_at=now,
+        recorded_at=now,
+        bill_date=now.astimezone(settle.SHANGHAI).date(),
+        collector=f"{actor.role}:{actor.account}",
+        gateway_expires_at=now,
+    )
