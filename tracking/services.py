@@ -9,7 +9,7 @@ from django.db import transaction
 
 from config.ground import clock, figures
 from orders import services as orders
-from orders.actors import as_rider
+from orders.actors import Actor, as_rider
 from orders.order import road
 from orders.order.models import Order
 from orders.order.road import WrongMoment
@@ -143,6 +143,30 @@ def close_for_cancelled(order_id: str) -> Delivery | None:
         return None
     collected = delivery.state == State.COLLECTED
     return _close(delivery, State.CANCELLED, pay_minor=delivery.pay_minor if collected else fares.IN_VAIN_MINOR)
+
+
+@transaction.atomic
+def find_another_rider(order_id: str, *, actor: Actor) -> Order:
+    """Support takes a claim off a rider who has not collected yet, and pays the way; the job is open again.
+
+    Raises WrongMoment.
+    """
+    order = orders.release_carrier(road.locked(order_id).public_id, actor=actor)
+    delivery = Delivery.objects.select_for_update(no_key=True).running().filter(order=order).first()
+    if delivery is not None:
+        _close(delivery, State.RELEASED, pay_minor=fares.IN_VAIN_MINOR)
+    return order
+
+
+@transaction.atomic
+def vouch_for_hand_over(order_id: str, *, actor: Actor) -> Order:
+    """Support knows that the customer has it, although nobody typed the code. Raises CashStillDue, WrongMoment."""
+    order = orders.complete_order(road.locked(order_id).public_id, actor=actor)
+    delivery = Delivery.objects.select_for_update(no_key=True).running().filter(order=order).first()
+    if delivery is not None:
+        delivery.state, delivery.delivered_at, delivery.code_tries = State.DELIVERED, clock.now(), 0
+        delivery.save(update_fields=["state", "delivered_at", "code_tries"])
+    return order
 
 
 def _close(delivery: Delivery, state: State, *, pay_minor: int) -> Delivery:
