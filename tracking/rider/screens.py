@@ -57,8 +57,8 @@ def sentence(order: Order, step: Step) -> str:
         Step.COLLECT: _("Collect #{number} at {shop}"),
         Step.CASH: _("Collect {amount} in cash at {line}"),
         Step.HAND_OVER: _("Hand over at {line}"),
-        Step.DONE: _("Handed over"),
-        Step.CANCELLED: _("Cancelled, nothing to do"),
+        Step.DONE: status_word(order, "rider").text,
+        Step.CANCELLED: status_word(order, "rider").text,
     }[step].format(shop=shop, line=line, amount=amount, number=order.number)
 
 
@@ -84,6 +84,7 @@ def job(rider: Rider, order_id: str) -> dict[str, Any]:
         "word": status_word(order, "rider"),
         "why": cancel_word(order, "rider") if step == Step.CANCELLED else None,
         "earned_minor": _earned(delivery, step),
+        "ready_at": order.ready_at or order.ready_by,
         "km": fares.as_km(delivery.way_m),
         "street": street_of(str(order.recipient.get("line", ""))),
         "items": sum(line.quantity - line.struck_quantity for line in order.lines.all()),
@@ -114,7 +115,8 @@ def _door(order: Order) -> dict[str, Any]:
     amount = figures.money(order.total_minor, order.currency)
     due = order.payment_status == PaymentStatus.DUE_ON_DELIVERY
     money = payment_word(order, "rider", amount=amount) if due else None
-    return {"door": order.recipient, "note": order.note, "cash": money, "amount": amount}
+    called = order.recipient.get("name", "").split(" ")[0]
+    return {"door": order.recipient, "called": called, "note": order.note, "cash": money, "amount": amount}
 
 
 def _target(order: Order, step: Step) -> dict[str, Any]:
