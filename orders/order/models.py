@@ -249,6 +249,11 @@ class OrderLine(models.Model):
         return [in_language(option["en"], option["zh"]) for option in self.options]
 
     @property
+    def left(self) -> int:
+        """How many of it are still wanted."""
+        return self.quantity - self.struck_quantity
+
+    @property
     def total_minor(self) -> int:
         """Price of the whole line as ordered."""
         return self.unit_minor * self.quantity
