@@ -13,7 +13,10 @@ handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"
 
 urlpatterns = [
+    path("", include("orders.storefront.urls")),
+    path("account/", include("orders.account.urls")),
     path("rider/", include("tracking.rider.urls")),
+    path("callbacks/", include("payments.callbacks")),
     path("api/v1/", include(("config.api", "api"))),
     path("admin/", admin.site.urls),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
