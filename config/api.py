@@ -14,6 +14,7 @@ WEBHOOK_HEADERS = {
 
 urlpatterns = [
     path("", include("orders.api.urls")),
+    path("", include("payments.api")),
     path("", include("tracking.api")),
     path("auth/token", TokenObtainPairView.as_view(), name="token"),
     path("auth/token/refresh", TokenRefreshView.as_view(), name="token-refresh"),

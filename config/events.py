@@ -6,9 +6,12 @@ some types. When it raises, that stream is parked for that reader alone and wait
 
 from notifications.log import Handler
 from orders import handlers as orders
+from payments import handlers as payments
 from tracking import handlers as tracking
 
 READERS: dict[str, Handler] = {
+    "refunds": payments.refund_what_is_owed,
+    "closing": payments.close_what_is_open,
     "stock": orders.tell_stock,
     "deliveries": tracking.close_delivery,
 }

@@ -19,7 +19,7 @@ from orders.api.limits import ReadThrottle, WriteThrottle
 from orders.order.models import Order
 from orders.order.road import NoSuchOrder
 from orders.people import User
-from orders.services import once
+from orders.services import Answer, once, remember
 
 ACTORS: dict[str, Callable[[User], Actor]] = {
     "customer": as_customer,
@@ -65,14 +65,26 @@ def acting(request: Request, role: str) -> Actor:
     return ACTORS[role](principal(request))
 
 
-def created_once(request: Request, door: str, work: Callable[[], tuple[int, dict[str, Any]]]) -> Response:
+Work = Callable[[], tuple[int, dict[str, Any]]]
+
+
+def created_once(request: Request, door: str, work: Work) -> Response:
     """Answer a creating POST; with an `Idempotency-Key` it happens once, however often it is sent."""
+    return _by_key(request, door, work, once)
+
+
+def remembered(request: Request, door: str, work: Work) -> Response:
+    """As `created_once`, for work that calls a gateway and is safe to repeat by itself."""
+    return _by_key(request, door, work, remember)
+
+
+def _by_key(request: Request, door: str, work: Work, way: Callable[[str, str, str, bytes, Work], Answer]) -> Response:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
     if not key:
         status, body = work()
         return Response(body, status=status)
     raw = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS, default=str)
-    answer = once(principal(request).public_id, door, key, raw, work)
+    answer = way(principal(request).public_id, door, key, raw, work)
     headers = {"Idempotent-Replayed": "true"} if answer.repeated else {}
     return Response(answer.body, status=answer.status, headers=headers)
 

@@ -10,7 +10,7 @@ class IdempotencyKey(models.Model):
 
     principal = models.CharField(max_length=40)  # usr_… or the guest's session hash
     key = models.CharField(max_length=80)
-    door = models.CharField(max_length=40)  # which operation, e.g. createOrder
+    door = models.CharField(max_length=60)  # which operation, e.g. createOrder
     body_hash = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField(null=True)
     answer = models.JSONField(null=True)

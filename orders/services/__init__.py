@@ -32,7 +32,7 @@ from orders.services.menu import (
     save_choice,
     set_picture,
 )
-from orders.services.once import Answer, IdempotencyConflict, once
+from orders.services.once import Answer, IdempotencyConflict, once, remember
 from orders.services.pay import begin_payment, mark_paid, record_return, release_payment
 from orders.services.place import Item, Placement, place_order
 from orders.services.pools import add_pool, void_text
@@ -92,6 +92,7 @@ __all__ = [
     "reject_unanswered",
     "release_carrier",
     "release_payment",
+    "remember",
     "remove_choice",
     "reveal",
     "save_choice",

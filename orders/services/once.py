@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from config.ground.problems import Refusal
 from orders.order.idempotency import IdempotencyKey
 
+Work = Callable[[], tuple[int, dict[str, Any]]]
 LONGEST = 80  # characters of a key
 
 
@@ -29,7 +30,7 @@ class Answer(NamedTuple):
     repeated: bool = False
 
 
-def once(principal: str, door: str, key: str, body: bytes, work: Callable[[], tuple[int, dict[str, Any]]]) -> Answer:
+def once(principal: str, door: str, key: str, body: bytes, work: Work) -> Answer:
     """Run `work` at most once per (principal, door, key); its answer is stored in the transaction of the work.
 
     A concurrent twin waits for the first at the unique index, is rolled back with all it did, and gets the
@@ -50,6 +51,20 @@ def once(principal: str, door: str, key: str, body: bytes, work: Callable[[], tu
         if stored is None:
             raise
         return stored
+    return Answer(status, answer)
+
+
+def remember(
+    principal: str, door: str, key: str, body: bytes, work: Callable[[], tuple[int, dict[str, Any]]]
+) -> Answer:
+    """As `once`, for work that is safe to repeat by itself and may not run inside a transaction (it calls a gateway)."""
+    digest = hashlib.sha256(body).digest()
+    slot = {"principal": principal, "door": door, "key": key[:LONGEST]}
+    if (stored := _stored(slot, digest)) is not None:
+        return stored
+    status, answer = work()
+    row = IdempotencyKey(**slot, body_hash=digest, status=status, answer=answer)
+    IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
     return Answer(status, answer)
 
 

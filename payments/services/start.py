@@ -115,7 +115,7 @@ def _intend(order_id: str, channel: str, form: str, actor: Actor, client_ip: str
         seq=seq,
         channel=channel,
         merchant_account=_account(channel),
-        out_trade_no=f"{order.public_id.partition('_')[2]}-{seq}",
+        out_trade_no=f"{order.public_id.partition('_')[2]}_{seq}",
         form=form,
         amount_minor=order.total_minor,
         currency=order.currency,

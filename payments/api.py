@@ -1,0 +1,121 @@
+"""Paying by API: a way to pay for one's own order, and cash collected by the rider who carries it."""
+
+import re
+from typing import Any
+
+from django.urls import path
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from orders.api import shapes
+from orders.api.asking import View, acting, remembered, seen_order
+from orders.api.orders import IDEMPOTENCY
+from orders.order.models import Order
+from orders.order.states import Method
+from orders.services import NoSuchOrder
+from payments import services
+from payments.models import Attempt
+
+PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
+AMOUNT = re.compile(r"\d{1,9}(\.\d{1,2})?")
+
+
+class PaymentRequest(serializers.Serializer[Any]):
+    """Another channel than the order's, or another form of it (`native`, `h5`, `page`, `wap`, `qr`), if wanted."""
+
+    channel = serializers.ChoiceField(choices=[Method.WECHAT, Method.ALIPAY], required=False)
+    form = serializers.CharField(max_length=12, required=False)
+
+
+class PaymentWay(serializers.Serializer[Any]):
+    """How to pay: one of the two addresses, until when. Neither: the gateway has not answered yet, ask again."""
+
+    codeUrl = serializers.CharField(required=False, help_text="to be shown as a QR code")
+    redirectUrl = serializers.CharField(required=False, help_text="where to send the buyer's browser")
+    expiresAt = serializers.DateTimeField()
+    state = serializers.CharField()
+
+
+class CashRequest(serializers.Serializer[Any]):
+    """What the rider took, as decimal text; the number of the paper receipt, if there is one."""
+
+    amount = serializers.RegexField(AMOUNT)
+    receipt = serializers.CharField(max_length=40, required=False, allow_blank=True)
+
+
+class PaymentsView(View):
+    """Ways to pay one order."""
+
+    @extend_schema(
+        operation_id="startPayment",
+        summary="Get a way to pay your order",
+        request=PaymentRequest,
+        parameters=[IDEMPOTENCY],
+        responses={201: PaymentWay, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
+    )
+    def post(self, request: Request, order_id: str) -> Response:
+        """Asked again it answers the same way while that is still good."""
+        order, role = seen_order(request, order_id)
+        if role != "customer":
+            raise NoSuchOrder
+        body = PaymentRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+
+        def work() -> tuple[int, dict[str, Any]]:
+            attempt = services.start_payment(
+                order.public_id,
+                channel=body.validated_data.get("channel", order.method),
+                form=body.validated_data.get("form", ""),
+                actor=acting(request, role),
+                client_ip=request.META.get("REMOTE_ADDR"),
+            )
+            return 201, _way(attempt)
+
+        return remembered(request, f"startPayment {order.public_id}", work)
+
+
+class CashView(View):
+    """Cash at the door."""
+
+    @extend_schema(
+        operation_id="collectCash",
+        summary="The rider took the cash",
+        request=CashRequest,
+        responses={200: shapes.OrderResponse, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+    )
+    def post(self, request: Request, order_id: str) -> Response:
+        """Exactly what is due; said twice it is booked once."""
+        order, role = seen_order(request, order_id)
+        if role != "rider":
+            raise NoSuchOrder
+        body = CashRequest(data=request.data)
+        body.is_valid(raise_exception=True)
+        services.collect_cash(
+            order.public_id,
+            actor=acting(request, role),
+            amount_minor=_minor(body.validated_data["amount"]),
+            receipt=body.validated_data.get("receipt", ""),
+        )
+        return Response(shapes.order_response(Order.objects.select_related("shop").get(pk=order.pk)))
+
+
+def _way(attempt: Attempt) -> dict[str, Any]:
+    way = {"expiresAt": attempt.gateway_expires_at.isoformat(), "state": attempt.state}
+    if attempt.code_url:
+        way["codeUrl"] = attempt.code_url
+    if attempt.redirect_url:
+        way["redirectUrl"] = attempt.redirect_url
+    return way
+
+
+def _minor(amount: str) -> int:
+    whole, _point, cents = amount.partition(".")
+    return int(whole) * 100 + int(cents.ljust(2, "0") or 0)
+
+
+urlpatterns = [
+    path("orders/<str:order_id>/payments", PaymentsView.as_view(), name="order-payments"),
+    path("orders/<str:order_id>/cash", CashView.as_view(), name="order-cash"),
+]
