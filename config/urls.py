@@ -15,7 +15,11 @@ handler500 = "config.errors.server_error"
 urlpatterns = [
     path("", include("orders.storefront.urls")),
     path("account/", include("orders.account.urls")),
+    path("merchant/", include("orders.merchant.urls")),
+    path("warehouse/", include("orders.warehouse.urls")),
+    path("", include("payments.storefront.urls")),
     path("rider/", include("tracking.rider.urls")),
+    path("rider/", include("payments.rider.urls")),
     path("callbacks/", include("payments.callbacks")),
     path("api/v1/", include(("config.api", "api"))),
     path("admin/", admin.site.urls),

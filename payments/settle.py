@@ -160,7 +160,7 @@ def _give_to(order: Order, attempt: Attempt) -> Disposition:
 
 def _give_back(order: Order, attempt: Attempt, verdict: Disposition) -> None:
     amount = attempt.paid_minor or 0
-    data = {"amountMinor": amount, "channel": attempt.channel, "reload": ["money"]}
+    data = {"amountMinor": amount, "channel": attempt.channel, "reload": ["hero", "money"]}
     orders.note(order.public_id, NOTES[verdict], data, actor=GATEWAY)
     reason = "OUT_OF_STOCK" if verdict == Disposition.UNFULFILLABLE else verdict.value
     refunds.reserve(attempt, order, amount, reason=reason, key=f"auto:{attempt.public_id}")

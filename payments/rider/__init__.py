@@ -1,0 +1,1 @@
+"""What a rider presses when the money is in hand."""

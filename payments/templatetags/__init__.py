@@ -1,0 +1,1 @@
+"""Template tags of payments; templates say `{% load payments %}`."""

@@ -1,0 +1,102 @@
+"""What money says on other apps' pages: `{% load payments %}`, then a banner, a panel of refunds, a cash button."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from config.ground.figures import clock_time, money
+from orders.catalog.models import in_language
+from orders.models import Order
+from orders.order.states import PaymentStatus
+from orders.words import CHANNEL
+from payments.models import Attempt, Disposition, Refund
+from payments.words import DISPOSITION, PLACE, REFUND_REASON, REFUND_STATE
+
+register = template.Library()
+STUCK = {Refund.State.ABNORMAL, Refund.State.FAILED}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of the money's time line: `kind` is the class of its shape; `until` stands where a time would."""
+
+    kind: str
+    icon: str
+    what: str
+    at: datetime | None = None
+    until: str = ""
+    why: str = ""
+
+
+@register.inclusion_tag("storefront/_money_banner.html")
+def money_banner(order: Order) -> dict[str, Any]:
+    """Say at the top of the order page that money came late, twice, or not as much as agreed; else nothing."""
+    kept = Attempt.objects.filter(order=order).exclude(disposition__in=["", Disposition.APPLIED]).order_by("paid_at")
+    return {
+        "order": order,
+        "kept": [
+            {
+                "word": DISPOSITION[attempt.disposition]["customer"],
+                "amount_minor": attempt.paid_minor,
+                "channel": CHANNEL[attempt.channel],
+                "paid_at": attempt.paid_at,
+                "recorded_at": attempt.recorded_at,
+                "is_late": attempt.disposition == Disposition.LATE,
+            }
+            for attempt in kept
+        ],
+    }
+
+
+@register.inclusion_tag("storefront/_money_story.html")
+def money_panel(order: Order) -> dict[str, Any]:
+    """Tell each refund of an order to the second: asked for, accepted, where and when it arrives."""
+    refunds = Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("requested_at", "pk")
+    return {"order": order, "refunds": [_story(refund, order) for refund in refunds]}
+
+
+@register.inclusion_tag("rider/_cash_panel.html", takes_context=True)
+def cash_panel(context: template.Context, order: Order) -> dict[str, Any]:
+    """Give the rider the button for cash while cash is due; nothing else."""
+    is_due = order.payment_status == PaymentStatus.DUE_ON_DELIVERY
+    return {"order": order, "is_due": is_due, "csrf_token": context.get("csrf_token")}
+
+
+def _story(refund: Refund, order: Order) -> dict[str, Any]:
+    item = in_language(refund.item["en"], refund.item["zh"]) if refund.item else ""
+    channel, place = CHANNEL[refund.attempt.channel].text, PLACE[refund.attempt.channel].text
+    return {
+        "reason": REFUND_REASON[refund.reason]["customer"].format(item=item, words=refund.words),
+        "state": REFUND_STATE[refund.state]["customer"],
+        "channel": channel,
+        "place": place,
+        "amount_minor": refund.amount_minor,
+        "moments": list(_moments(refund, order, channel, place)),
+    }
+
+
+def _moments(refund: Refund, order: Order, channel: str, place: str) -> Iterator[Moment]:
+    attempt, amount = refund.attempt, money(refund.amount_minor, order.currency)
+    if attempt.disposition != Disposition.APPLIED and attempt.recorded_at:
+        told = clock_time(attempt.recorded_at, order.shop.zone, seconds=True)
+        came = _("Your {amount} came in").format(amount=money(attempt.paid_minor or 0, attempt.paid_currency))
+        why = _("{channel} told us at {time}.").format(channel=channel, time=told)
+        yield Moment("paid", "card", came, attempt.paid_at, why=why)
+    asked = _("We asked {channel} to return {amount}") if refund.submitted_at else _("Refund of {amount} started")
+    at = refund.submitted_at or refund.requested_at
+    yield Moment("paid", "arrow-back", asked.format(channel=channel, amount=amount), at)
+    if refund.accepted_at:
+        accepted = _("{channel} accepted").format(channel=channel)
+        yield Moment("paid", "check", accepted, refund.accepted_at, why=refund.out_refund_no)
+    if refund.succeeded_at:
+        back = REFUND_STATE["SUCCESS"]["customer"].format(place=place)
+        yield Moment("paid", "check", back, refund.succeeded_at)
+    elif refund.state in STUCK:
+        yield Moment("halt", "triangle", REFUND_STATE[refund.state]["customer"].format(channel=channel))
+    else:
+        arrives = _("Arrives in your {place}").format(place=place)
+        yield Moment("now", "", arrives, until=_("usually minutes"), why=_("Bank cards: 1 to 3 working days."))

@@ -1,0 +1,138 @@
+"""The glossary's words for payments: attempts, what became of money, refunds, differences; one cell per audience.
+
+Pages draw them with `{% badge %}` and `{% words %}`; the order's own words stand in orders/words.py.
+"""
+
+from config.ground.word import Word
+
+PLACE: dict[str, Word] = {  # where money returns to, as in “Back in your …”
+    "WECHAT": Word("WeChat balance", "微信零钱"),
+    "ALIPAY": Word("Alipay balance", "支付宝余额"),
+    "CASH": Word("hands, in cash", "手中（现金）"),
+}
+
+ATTEMPT: dict[str, Word] = {  # support only
+    "CREATED": Word("Created", "已创建", "wait", "clock"),
+    "PENDING": Word("Waiting", "待付款", "wait", "clock"),
+    "UNKNOWN": Word("Unknown, being asked", "结果未知，持续查询", "wait", "clock"),
+    "CLOSING": Word("Closing", "关闭中", "stop", "square"),
+    "CLOSED": Word("Closed", "已关闭", "stop", "cross"),
+    "EXPIRED": Word("Expired", "已过期", "stop", "cross"),
+    "SUCCESS": Word("Success", "成功", "done", "check"),
+}
+
+DISPOSITION: dict[str, dict[str, Word]] = {
+    "APPLIED": {
+        "customer": Word("Paid", "已支付", "done", "check"),
+        "staff": Word("Applied", "已入账", "done", "check"),
+    },
+    "LATE": {
+        "customer": Word("Your payment came late, all of it goes back", "付款晚到，正全额退回", "money", "arrow-back"),
+        "staff": Word("Late, refunded", "晚到退款", "money", "arrow-back"),
+    },
+    "DUPLICATE": {
+        "customer": Word("Paid twice, the second goes back", "重复支付，第二笔正退回", "money", "arrow-back"),
+        "staff": Word("Duplicate", "重复支付", "money", "arrow-back"),
+    },
+    "MISMATCH": {
+        "customer": Word(
+            "The amount did not match, all of it goes back", "金额不符，正全额退回", "money", "arrow-back"
+        ),
+        "staff": Word("Amount mismatch", "金额不符", "bad", "triangle"),
+    },
+    "UNFULFILLABLE": {
+        "customer": Word(
+            "Sold out before we could deliver, all of it goes back", "库存不足，正全额退回", "money", "arrow-back"
+        ),
+        "staff": Word("Cannot be fulfilled", "无法履约", "bad", "triangle"),
+    },
+}
+
+REFUND_REASON: dict[str, dict[str, Word]] = {
+    "CUSTOMER": {
+        "customer": Word("You cancelled", "您取消了订单"),
+        "merchant": Word("Customer cancelled", "顾客取消"),
+        "staff": Word("Customer", "顾客"),
+    },
+    "MERCHANT_REJECT": {
+        "customer": Word("The shop could not take it", "商家未接单"),
+        "merchant": Word("Rejected", "拒单"),
+        "staff": Word("Merchant reject", "拒单"),
+    },
+    "LATE": {"customer": Word("Payment came late", "付款晚到"), "staff": Word("Late", "晚到")},
+    "DUPLICATE": {"customer": Word("Paid twice", "重复支付"), "staff": Word("Duplicate", "重复")},
+    "MISMATCH": {"customer": Word("Amount did not match", "金额不符"), "staff": Word("Mismatch", "不符")},
+    "OUT_OF_STOCK": {
+        "customer": Word("Sold out", "库存不足"),
+        "merchant": Word("Out of stock", "缺货"),
+        "staff": Word("Out of stock", "缺货"),
+    },
+    "STRUCK_OUT": {
+        "customer": Word("{item} was sold out", "{item} 缺货"),
+        "merchant": Word("{item} struck out", "划掉 {item}"),
+        "staff": Word("Struck out", "划单"),
+    },
+    "MANUAL": {
+        "customer": Word("From our support: {words}", "客服退款：{words}"),
+        "merchant": Word("By support", "客服退款"),
+        "staff": Word("Manual", "人工"),
+    },
+}
+
+_HELD = Word(
+    "Held up at {channel}; support is on it, your money is safe",
+    "退款受阻，客服正在处理，款项不会丢",
+    "bad",
+    "triangle",
+)
+REFUND_STATE: dict[str, dict[str, Word]] = {
+    "REQUESTED": {
+        "customer": Word("Refund started", "退款已发起", "money", "arrow-back"),
+        "staff": Word("Requested", "已发起", "money", "arrow-back"),
+    },
+    "SUBMITTED": {
+        "customer": Word("We asked {channel} to return it", "已向{channel}申请", "money", "arrow-back"),
+        "staff": Word("Submitted", "已提交", "money", "arrow-back"),
+    },
+    "UNKNOWN": {
+        "customer": Word(
+            "Waiting for {channel}; it is returned once", "等待{channel}答复，不会重复退", "money", "clock"
+        ),
+        "staff": Word("Unknown, same number retried", "未知，同号重试", "money", "clock"),
+    },
+    "PROCESSING": {
+        "customer": Word(
+            "{channel} is returning it, minutes; bank cards 1–3 working days",
+            "{channel}处理中，通常几分钟，银行卡 1–3 个工作日",
+            "money",
+            "arrow-back",
+        ),
+        "staff": Word("Processing", "处理中", "money", "arrow-back"),
+    },
+    "SUCCESS": {
+        "customer": Word("Back in your {place}", "已退回{place}", "money", "check"),
+        "staff": Word("Success", "成功", "money", "check"),
+    },
+    "ABNORMAL": {"customer": _HELD, "staff": Word("Abnormal, needs a person", "异常，需人工", "bad", "triangle")},
+    "FAILED": {"customer": _HELD, "staff": Word("Failed, needs a person", "失败，需人工", "bad", "triangle")},
+}
+
+DIFFERENCE: dict[str, Word] = {  # support only
+    "GATEWAY_ONLY": Word("Only at the gateway", "仅渠道有", "bad", "diamond"),
+    "LOCAL_ONLY": Word("Only in our books", "仅我方有", "bad", "diamond"),
+    "AMOUNT": Word("Amount differs", "金额不符", "bad", "triangle"),
+    "STATE": Word("State differs", "状态不符", "bad", "triangle"),
+    "FEE": Word("Fee differs", "手续费不符", "bad", "triangle"),
+    "REFUND_ONLY_GATEWAY": Word("Refund only at the gateway", "退款仅渠道有", "bad", "diamond"),
+    "REFUND_ONLY_LOCAL": Word("Refund only in our books", "退款仅我方有", "bad", "diamond"),
+    "REFUND_AMOUNT": Word("Refund amount differs", "退款金额不符", "bad", "triangle"),
+    "REFUND_STATE": Word("Refund state differs", "退款状态不符", "bad", "triangle"),
+}
+
+DIFFERENCE_STATE: dict[str, Word] = {
+    "OPEN": Word("To decide", "待处理", "wait", "clock"),
+    "WAIT_NEXT_DAY": Word("Waits for tomorrow’s bill", "等次日账单", "wait", "clock"),
+    "AUTO_FIXED": Word("Repaired by itself", "已自动修复", "done", "check"),
+    "MANUAL": Word("Decided by {name}", "已人工处理", "done", "check"),
+    "IGNORED": Word("Not a difference: {remark}", "已忽略：{remark}", "stop", "square"),
+}
