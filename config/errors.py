@@ -1,8 +1,9 @@
 """The pages for what no view answers; config/urls.py hands them to Django as handler400 … handler500."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -26,9 +27,22 @@ def form_too_old(request: HttpRequest, reason: str = "") -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: nothing here, or nothing here for them."""
     del exception
+    if request.path.startswith("/api/"):
+        problem = {"type": "/problems/not_found", "title": "not found", "status": 404, "code": "not_found"}
+        detail = str(_("We cannot find this. Check the address and the id."))
+        return JsonResponse(problem | {"detail": detail}, status=404, content_type="application/problem+json")
     return render(request, "404.html", status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: no context processors, no database; only the page and the number to quote."""
+    """500: no context processors, no database; only the page (or problem) and the number to quote."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(_fault(request), status=500, content_type="application/problem+json")
     return HttpResponse(render_to_string("500.html", {"trace": getattr(request, "trace", "")}), status=500)
+
+
+def _fault(request: HttpRequest) -> dict[str, object]:
+    trace = getattr(request, "trace", "")
+    detail = _("Something broke on our side. Your order and money are safe. Number {trace}.").format(trace=trace)
+    problem = {"type": "/problems/server_error", "title": "server error", "status": 500, "code": "server_error"}
+    return problem | {"detail": detail, "trace": trace}

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
+from config import logs
 from config.ground import env
 from config.local import attach
 
@@ -220,6 +221,10 @@ CONTENT_SECURITY_POLICY_ADMIN = {
 
 # ── webhooks: hosts in private address space that an integrator may name, development only ────────
 WEBHOOK_PRIVATE_HOSTS = env.words("LOCKSTEP_WEBHOOK_PRIVATE_HOSTS", "" if PRODUCTION else "localhost:8020")
+
+# ── logs ─────────────────────────────────────────────────────────────────────────────────────────
+LOGGING = logs.configuration(env.text("LOCKSTEP_LOG_LEVEL", "WARNING" if not PRODUCTION else "INFO"))
+logs.configure()
 
 # ── languages and time ───────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en"
