@@ -1,7 +1,7 @@
 """What stands on the board: tickets in columns, and how fast the kitchen is today. Reads only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -92,8 +92,9 @@ class Ticket:
     @property
     def word(self) -> Word:
         """Its state in the shop's words; why, when it is cancelled."""
-        word = status_word(self.order, "merchant")
-        return Word(*_both(self.order), word.family, word.icon) if self.is_gone else word
+        if self.is_gone:
+            return replace(cancel_word(self.order, "merchant"), family="stop", icon="cross")
+        return status_word(self.order, "merchant")
 
     @property
     def money(self) -> Word:
@@ -135,16 +136,16 @@ class Ticket:
         return sum(line.state == OrderLine.State.OPEN for line in self.lines)
 
     @property
+    def done_lines(self) -> int:
+        """Lines that are picked or struck out."""
+        return sum(line.state != OrderLine.State.OPEN for line in self.lines)
+
+    @property
     def was_unanswered(self) -> bool:
         """Rejected because nobody pressed anything."""
         return bool(
             self.order.cancel_reason == CancelReason.MERCHANT_REJECTED and self.order.cancel_detail == "NO_ANSWER"
         )
-
-
-def _both(order: Order) -> tuple[str, str]:
-    word = cancel_word(order, "merchant")
-    return word.en, word.zh
 
 
 def make_ticket(order: Order, at: datetime, refusal: str = "") -> Ticket:
@@ -190,6 +191,13 @@ def unanswered_today(shop: Shop, at: datetime) -> int:
     return Order.objects.filter(
         pk__in=_recent(shop), cancel_detail="NO_ANSWER", ended_at__gte=midnight(shop, at)
     ).count()
+
+
+def counted(order: Order) -> Order:
+    """The order, with `earlier`: how often this customer ordered here before."""
+    before = Order.objects.filter(shop=order.shop_id, customer=order.customer_id, pk__lt=order.pk)
+    order.earlier = before.count() if order.customer_id else 0  # type: ignore[attr-defined]
+    return order
 
 
 def _recent(shop: Shop) -> QuerySet[Order]:

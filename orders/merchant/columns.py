@@ -1,0 +1,43 @@
+"""The board's columns: their names by trade, and which tickets stand in each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from config.ground.word import Word
+from orders.catalog.models import Shop, Trade
+from orders.merchant.tickets import Ticket
+
+COLUMNS = {
+    "new": Word("New", "新订单", "wait", "bell"),
+    "cook": Word("Cooking", "制作中", "move", "pot"),
+    "ready": Word("Ready", "待取", "move", "bag"),
+    "out": Word("On the way", "配送中", "move", "bike"),
+}
+WORK = {
+    Trade.GROCERY: Word("Picking", "拣货中", "move", "basket"),
+    Trade.DIGITAL: Word("Issuing", "自动发货中", "move", "key"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column with its tickets in order."""
+
+    key: str
+    word: Word
+    tickets: list[Ticket]
+
+    @property
+    def count(self) -> int:
+        """How many of them are still to be dealt with; cancelled ones do not count."""
+        return sum(not ticket.is_gone for ticket in self.tickets)
+
+
+def in_columns(shop: Shop, shown: Iterable[Ticket]) -> list[Column]:
+    """All columns of a shop; one that accepts by itself sees its work first and what needs an answer last."""
+    held = list(shown)
+    words = COLUMNS | ({"cook": WORK[Trade(shop.trade)]} if shop.trade in WORK else {})
+    found = [Column(key, word, [ticket for ticket in held if ticket.column == key]) for key, word in words.items()]
+    if shop.auto_accept:
+        found.append(found.pop(0))
+    return found
