@@ -10,8 +10,6 @@ from structlog.typing import Processor
 SECRET_NAMES = re.compile(
     r"password|secret|token|api[-_]?key|authorization|cookie|sessionid|phone|signature", re.IGNORECASE
 )
-    r"password|secret|token|api[-_]?key|authorization|cookie|sessionid|phone|signature", re.IGNORECASE
-)
 PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 API_KEY = re.compile(r"\blk_[\w-]{20,}")
 HIDDEN = "…"
