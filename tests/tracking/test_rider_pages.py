@@ -139,11 +139,16 @@ def test_says_which_bag_is_the_right_one(ravi, claimed):
 def test_cash_stands_in_the_step_and_before_the_hand_over(ravi, claimed):
     order = claimed("ON_DELIVERY", method="CASH").order
     text = ravi.get(at("job", order)).content.decode()
-    assert "Collect ¥" in text
+    assert "Collect ¥84.00 in cash at" in text
     assert 'id="door-code"' not in text
     answer = ravi.post(at("hand_over", order), {"code": order.door_code})
     assert answer.status_code == 409
-    assert "in cash first" in answer.content.decode()
+    assert "Collect ¥84.00 in cash first, then hand over." in answer.content.decode()
+    collected = ravi.post(reverse("cash:collected", args=[order.public_id]), {"amount": order.total_minor})
+    assert collected.url == at("job", order)
+    assert 'id="door-code"' in ravi.get(at("job", order)).content.decode()
+    ravi.post(at("hand_over", order), {"code": order.door_code})
+    assert Order.objects.get(pk=order.pk).status == "COMPLETED"
 
 
 def test_a_cancelled_job_says_so_and_what_is_paid(ravi, claimed):
