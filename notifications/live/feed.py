@@ -7,7 +7,7 @@ itself: hiredis parses, an asyncio Protocol receives. It subscribes once and nev
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 from redis.connection import SSLConnection, parse_url
@@ -40,13 +40,14 @@ class Feed:
                     line = self._line = await self._connect()
                     pause = RETRY[0]
                     await self._listen(line)
-                except (OSError, hiredis.RedisError, hiredis.ProtocolError) as error:
+                except (OSError, hiredis.HiredisError) as error:
                     logger.warning("Redis is away: %s", error)
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, RETRY[1])
         finally:
             if self._line:
                 self._line.close()
+                self._line.lost.cancel()
 
     def pause(self) -> None:
         """Read no more until `resume`; Redis keeps what comes, within its own limit."""
@@ -102,8 +103,7 @@ class _Line(asyncio.Protocol):
         self._reader = hiredis.Reader()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's has the methods, not the class
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.lost.done():

@@ -8,7 +8,7 @@ the subscriptions concerned read from the log what they may have missed.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from itertools import count
 
@@ -61,8 +61,8 @@ class Hub:
 
     async def start(self) -> None:
         """Begin to listen; returns once the shard channels are subscribed or Redis is found to be away."""
-        for work in (self._feed.run(), self._dispatch(), self._tick()):
-            self._tasks.append(asyncio.get_running_loop().create_task(work))
+        for work in (self._feed.run, self._dispatch, self._tick):
+            self._tasks.append(asyncio.get_running_loop().create_task(_for_ever(work)))
         await asyncio.wait([asyncio.get_running_loop().create_task(self._ready.wait())], timeout=2)
 
     async def stop(self) -> None:
@@ -212,3 +212,13 @@ class Hub:
                 if turn % RIGHTS_SECONDS == 0:
                     self._tasks.append(asyncio.get_running_loop().create_task(still_allowed(connection)))
             self._tasks = [task for task in self._tasks if not task.done()]
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    """Run one of the hub's loops; a fault in it is logged and does not end it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("the hub stumbled")
+            await asyncio.sleep(1.0)
