@@ -121,6 +121,9 @@ def _live(plan: Plan) -> tuple[str, ...]:
         "--port": str(plan.port),
         "--loop": "uvloop",
         "--http": "httptools",
+        "--ws": "websockets-sansio",
+        "--ws-per-message-deflate": "false",  # small frames: compressing costs more than it saves
+        "--ws-max-size": "65536",  # bytes; the protocol's own limit is lower and says so kindly
         "--log-level": "warning",
         "--timeout-graceful-shutdown": "2",  # seconds; open live connections do not end by themselves
         "--timeout-keep-alive": "75",

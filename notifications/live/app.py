@@ -6,20 +6,20 @@ SSE and long-poll join here later, as plain ASGI functions over the same hub, in
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
-from django.urls import path
+from django.http import HttpResponse
+from django.urls import URLPattern, path
 
+from notifications.live.asgi import Application, Message, Receive, Send
 from notifications.live.hub import Hub
 from notifications.live.topics import Topics
 from notifications.live.websocket import WebSocket
-
-Application = Callable[..., Awaitable[None]]
 
 GOODBYE_MS = 4_000  # within which told clients come back, each at a moment of its own
 GOODBYE_SECONDS = 0.2  # for the words to leave before the server closes its sockets
@@ -36,7 +36,7 @@ class LiveApplication:
         self.hub: Hub | None = None
         self._routes: Application | None = None
 
-    async def __call__(self, scope: dict[str, Any], receive: Application, send: Application) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Any) -> None:
         """Route one connection or request."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -46,8 +46,8 @@ class LiveApplication:
             raise RuntimeError(message)
         await self._routes(scope, receive, send)
 
-    async def _live(self, receive: Application, send: Application) -> None:
-        message: Any = await receive()
+    async def _live(self, receive: Receive, send: Send) -> None:
+        message = await receive()
         while message["type"] != "lifespan.shutdown":
             self.hub = Hub(self._topics)
             self._routes = _routes(self.hub, self._origins)
@@ -75,13 +75,18 @@ class LiveApplication:
 
 
 def _routes(hub: Hub, origins: Sequence[str]) -> Application:
-    socket = CookieMiddleware(URLRouter([path("live/ws", WebSocket(hub)), path("<path:rest>", deny)]))
+    socket = CookieMiddleware(URLRouter([_at("live/ws", WebSocket(hub)), _at("<path:rest>", deny)]))
 
-    async def guarded(scope: dict[str, Any], receive: Application, send: Application) -> None:
+    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
         await (socket if is_ours(scope["headers"], origins) else deny)(scope, receive, send)
 
     routes: Application = ProtocolTypeRouter({"websocket": guarded, "http": not_found})
     return routes
+
+
+def _at(route: str, application: Application) -> URLPattern:
+    """Route in Django's way to an ASGI application, which Channels' router calls instead of a view."""
+    return path(route, cast("Callable[..., HttpResponse]", application))
 
 
 def is_ours(headers: Iterable[tuple[bytes, bytes]], origins: Sequence[str]) -> bool:
@@ -95,13 +100,13 @@ def is_ours(headers: Iterable[tuple[bytes, bytes]], origins: Sequence[str]) -> b
     return origin is None or origin in origins or urlsplit(origin).netloc == said.get(b"host")
 
 
-async def deny(scope: dict[str, Any], receive: Application, send: Application) -> None:  # noqa: ARG001 - ASGI's shape
+async def deny(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's shape
     """Refuse a WebSocket on any other path."""
     await receive()
     await send({"type": "websocket.close"})
 
 
-async def not_found(scope: dict[str, Any], receive: Application, send: Application) -> None:  # noqa: ARG001 - as above
+async def not_found(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as above
     """Answer 404 to plain HTTP."""
     await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": b"There is nothing here.\n"})

@@ -4,17 +4,16 @@ import asyncio
 import time
 import types
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
+from notifications.live.asgi import Message, Send
 from notifications.live.person import Person
 from notifications.live.protocol import say
-from notifications.live.subscription import Message, Subscription
+from notifications.live.subscription import Subscription
 
 if TYPE_CHECKING:
     from notifications.live.hub import Hub
-
-Send = Callable[[Message], Coroutine[Any, Any, None]]
 
 QUEUE = 64  # frames that wait for a full transport; one more and all are dropped for a fresh state
 

@@ -16,12 +16,13 @@ import orjson
 from django.conf import settings
 
 from config.ground import clock
+from notifications.live.asgi import Message
 from notifications.live.connection import Connection
 from notifications.live.feed import Feed
 from notifications.live.pool import Pool
 from notifications.live.protocol import PING_SECONDS, RIGHTS_SECONDS
 from notifications.live.rights import still_allowed
-from notifications.live.subscription import Message, Subscription
+from notifications.live.subscription import Subscription
 from notifications.live.topics import Topics
 from notifications.log.frames import speaks_to
 from notifications.log.models import Leadership

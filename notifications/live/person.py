@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import SimpleNamespace
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.http import HttpRequest
 
 GUEST_ORDERS = "guest_orders"  # session key: public ids of orders that a secret link opened
 
@@ -34,7 +36,7 @@ def from_session(key: str) -> Person:
         return NOBODY
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     guest_orders = session.get(GUEST_ORDERS, ())
-    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type] - it reads nothing but the session
+    user = get_user(cast("HttpRequest", SimpleNamespace(session=session)))  # it reads nothing but the session
     return Person(
         user_id=user.pk,
         public_id=str(getattr(user, "public_id", "")),

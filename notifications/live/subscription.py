@@ -7,11 +7,12 @@ lets through the kept frames that are newer: so there is no gap between the read
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 
+from notifications.live.asgi import Message
 from notifications.live.protocol import say
 from notifications.live.reading import read
 from notifications.live.topics import Topic
@@ -19,7 +20,6 @@ from notifications.live.topics import Topic
 if TYPE_CHECKING:
     from notifications.live.connection import Connection
 
-Message = dict[str, Any]
 Kept = tuple[Message, int, int]  # (message, version, position)
 
 KEEP = 64  # frames kept while reading; more, and the log is read again

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
@@ -11,15 +10,13 @@ from django.db import Error as DatabaseError
 
 from config.ground import clock
 from notifications.live import protocol
-from notifications.live.connection import Connection, Send
+from notifications.live.asgi import Message, Receive, Send
+from notifications.live.connection import Connection
 from notifications.live.hub import Hub
 from notifications.live.person import from_session
 from notifications.live.protocol import Ack, BadMessage, Close, Ping, Subscribe, Unsubscribe
 from notifications.live.subscription import Subscription
 from notifications.live.topics import find
-
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Scope = dict[str, Any]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +27,7 @@ class WebSocket:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Accept, serve until either side hangs up, forget."""
         await receive()
         offered = protocol.SUBPROTOCOL in scope["subprotocols"]
@@ -57,7 +54,8 @@ class WebSocket:
     async def _serve(self, connection: Connection, receive: Receive, send: Send) -> None:
         listening = asyncio.get_running_loop().create_task(self._listen(connection, receive))
         try:
-            await asyncio.wait([listening, connection.closing], return_when=asyncio.FIRST_COMPLETED)
+            ends: list[asyncio.Future[Any]] = [listening, connection.closing]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             listening.cancel()
         if listening.done() and not listening.cancelled():
@@ -135,5 +133,5 @@ class WebSocket:
             connection.idle_since = time.monotonic()
 
 
-def _close(code: int, reason: str) -> dict[str, Any]:
+def _close(code: int, reason: str) -> Message:
     return {"type": "websocket.close", "code": int(code), "reason": reason}

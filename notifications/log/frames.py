@@ -6,7 +6,7 @@ event's own stream; counter 0 announces an epoch and says nothing else. The hub 
 whether anyone here listens, and passes the JSON on untouched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ class Numbered:
     type: str
     data: dict[str, Any]
     only: dict[str, dict[str, Any]]
-    topics: tuple[str, ...]
+    topics: Sequence[str]
     at: datetime
 
     def everywhere(self) -> tuple[str, ...]:

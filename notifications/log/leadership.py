@@ -68,7 +68,7 @@ class PostgresBook:
         with self._connection().cursor() as cursor:
             cursor.execute(NUMBER, [limit])
             rows = cursor.fetchall()
-        return sorted((Numbered(*row[:6], tuple(row[6]), row[7]) for row in rows), key=lambda event: event.position)
+        return sorted((Numbered(*row) for row in rows), key=lambda event: event.position)
 
     def let_go(self) -> None:
         """Give up the session, and with it the lock."""
