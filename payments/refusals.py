@@ -59,3 +59,11 @@ class CashAmountWrong(Refusal):
     code = "cash_amount_wrong"
     status = 422
     message = _("{amount} is due in cash. Count again, then write down exactly that.")
+
+
+class ReceiptWrong(Refusal):
+    """No number that can stand in the books."""
+
+    code = "receipt_wrong"
+    status = 422
+    message = _("A receipt number has 6 to 32 letters, digits, _ or -.")

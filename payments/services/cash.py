@@ -1,5 +1,7 @@
 """Cash at the door: the rider is the gateway, the receipt its trade number. Called by payments/rider/."""
 
+import re
+
 from django.db import transaction
 from django.db.models import Max
 
@@ -14,8 +16,9 @@ from payments import inbox, settle
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Seen
 from payments.models import Attempt, InboxEntry
-from payments.refusals import CashAmountWrong
+from payments.refusals import CashAmountWrong, ReceiptWrong
 
+RECEIPT = re.compile(r"[0-9A-Za-z_-]{6,32}")
 COLLECTS_AT = {Status.ON_DELIVERY, Status.READY}  # at the door; in the shop when the customer comes
 
 
@@ -24,9 +27,11 @@ def collect_cash(order_id: str, *, actor: Actor, amount_minor: int, receipt: str
 
     `receipt` is 6 to 32 of [0-9A-Za-z_-]; without one it is the order's own, so pressing twice counts once.
     Cash for an order that was cancelled meanwhile is recorded as LATE. Raises NotYourJob, WrongMoment,
-    CashAmountWrong.
+    CashAmountWrong, ReceiptWrong.
     """
     number = receipt or f"cash-{order_id.partition('_')[2]}"
+    if not RECEIPT.fullmatch(number):
+        raise ReceiptWrong(field="receipt")
     attempt = _collected(order_id, actor, amount_minor, number)
     if attempt.applied_at is not None:
         return attempt

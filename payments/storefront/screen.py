@@ -1,6 +1,6 @@
 """Which moment of paying is it? Works out what the pay page shows; views.py asks, the templates draw."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -20,7 +20,6 @@ from payments.matching import ALREADY_PAID
 from payments.models import Attempt, Disposition
 
 ONLINE: Final = ("WECHAT", "ALIPAY")
-PAID: Final = (PAYMENT["PAID"]["customer"].en, PAYMENT["PAID"]["customer"].zh)
 PHONE_FORMS: Final = {"WECHAT": "h5", "ALIPAY": "wap"}
 
 
@@ -42,7 +41,8 @@ class Screen:
     def word(self) -> Word:
         """The order's state; once it is paid, how much."""
         if self.moment == "paid":
-            return Word(*(text.format(amount=money(self.order.paid_minor)) for text in PAID), "done", "check")
+            paid, amount = PAYMENT["PAID"]["customer"], money(self.order.paid_minor)
+            return replace(paid, en=paid.en.format(amount=amount), zh=paid.zh.format(amount=amount))
         return status_word(self.order, "customer")
 
     @property

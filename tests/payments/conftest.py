@@ -214,3 +214,10 @@ def opened(simulator: Simulator, ask: Callable[..., Create]) -> Callable[..., st
         return wanted.out_trade_no
 
     return make
+
+
+@pytest.fixture
+def door(simulator: Simulator, transactional_db: None, live_server: Any, settings: Any) -> str:
+    """Our own callbacks behind a real server, which the simulator notifies; its address."""
+    settings.PUBLIC_URL = live_server.url
+    return str(live_server.url)
