@@ -18,6 +18,8 @@ WORK = {
     Trade.DIGITAL: Word("Issuing", "自动发货中", "move", "key"),
 }
 
+SHORT = {"out": Word("Out", "配送")}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -26,6 +28,11 @@ class Column:
     key: str
     word: Word
     tickets: list[Ticket]
+
+    @property
+    def short(self) -> Word:
+        """Its name on a narrow screen's tab."""
+        return SHORT.get(self.key, self.word)
 
     @property
     def count(self) -> int:

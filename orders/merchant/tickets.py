@@ -23,6 +23,7 @@ COLUMN = {
 }
 RECENT = 1_000  # the newest orders of a shop, in which today's are looked for: an index, not the whole table
 GONE_FOR = timedelta(hours=12)  # how long a cancelled ticket waits for its “Understood”
+LAST = 10**10  # seconds: below everything that still wants something
 STEP = 5  # minutes between presets
 
 
@@ -87,7 +88,8 @@ class Ticket:
             "done": order.ended_at,
         }
         moment = moments[self.column] or order.placed_at
-        return int(moment.timestamp()) * (-1 if self.column == "done" else 1)
+        place = int(moment.timestamp()) * (-1 if self.column == "done" else 1)
+        return place + LAST if self.is_gone else place
 
     @property
     def word(self) -> Word:

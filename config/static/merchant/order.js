@@ -1,0 +1,33 @@
+/* One order's page, live: after each event of the order what stands on it is fetched anew. */
+import "lockstep/merchant/minutes";
+import { setDown } from "lockstep/merchant/line";
+import { listen } from "lockstep/merchant/wire";
+
+const panel = document.querySelector("[data-order-page]");
+
+function refresh() {
+  return globalThis.htmx?.ajax("GET", location.pathname, { target: panel, select: "#order-panel", swap: "innerHTML" });
+}
+
+listen(panel.dataset.topics.split(" "), {
+  event(frame) {
+    if (frame.version > Number(panel.dataset.liveVersion)) {
+      panel.dataset.liveVersion = frame.version;
+      refresh();
+    }
+  },
+  down: () => setDown(true),
+  back() {
+    setDown(false);
+    refresh();
+  },
+});
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+}
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) {
+    print();
+  }
+});
