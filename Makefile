@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev browser
 	@$(PY) -m config.local.catalogues
-	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto $(ARGS) && exit $$lint
+	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto --dist loadgroup $(ARGS) && exit $$lint
 
 lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check --quiet .
@@ -36,6 +36,7 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find config/locale -name '*.mo' -delete
 
+# chromium for the browser tests; a font for Chinese, or pictures of the pages show boxes
 browser:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
@@ -43,6 +44,9 @@ browser:
 			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
 				> $(VENV)/chromium.log 2>&1 || echo "chromium could not be installed (see $(VENV)/chromium.log)"; \
 		else echo "No chromium: install the package chromium to run the browser tests"; fi
+	@[ -n "$$(fc-list :lang=zh 2> /dev/null | head -n 1)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends fonts-noto-cjk; } \
+			>> $(VENV)/chromium.log 2>&1 || echo "No Chinese font: pictures of the pages will show boxes"
 
 $(VENV)/.installed: requirements.txt | $(PY)
 	@echo "Installing what Lockstep runs on"

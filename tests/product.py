@@ -1,0 +1,174 @@
+"""The whole product, started once for the tests that meet it from outside; loaded by `-p tests.product`.
+
+`product` is what `make run` starts: PostgreSQL, Redis, pages, live, relay, workers, beat and the gateways' simulator,
+with the demo data, on free ports and in a folder of its own. It ends with the tests, however they end.
+Tests that use it say `pytestmark = STACK`, so that under xdist one worker runs them all and starts it once.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from config.demo.people import PASSWORD
+from config.local import envfile, places, processes
+
+STACK = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(180)]
+START_SECONDS = 120
+NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
+
+
+class Product:
+    """The running product as its neighbours see it: an address, a cashier, and (for asking what is true) its rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ports = [_free_port() for _ in range(3)]
+        self.address, self.cashier = f"http://localhost:{ports[0]}", f"http://localhost:{ports[2]}"
+        names = ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT")
+        self._environment = _outside_world() | dict(zip(names, map(str, ports), strict=True))
+        self._environment |= {"LOCKSTEP_STATE": str(folder), "MAKELEVEL": "1"}  # inside a make it ends with its parent
+        self._said = folder / "said.txt"
+
+    def start(self) -> None:
+        """Come up, or fail with what it said."""
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "config.local"],
+                cwd=places.PROJECT,
+                env=self._environment,
+                stdout=said,
+                stderr=said,
+            )
+        up = processes.wait_until(
+            lambda: b"Lockstep is at" in self._said.read_bytes(),
+            seconds=START_SECONDS,
+            unless=lambda: self._process.poll() is not None,
+        )
+        assert up, self._said.read_text(encoding="utf-8", errors="replace")
+        self.database = envfile.read(self.folder / "env")["DATABASE_URL"]
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask the database, or move its clock; no story needs it to go on."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            cursor = connection.execute(query, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def logs(self) -> str:
+        """Everything that every process has said."""
+        paths = sorted((self.folder / "logs").glob("*.log"))
+        return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
+
+    def kill(self, name: str) -> int:
+        """Pull the plug on one program, with all its processes; returns how many there were."""
+        ours = f"LOCKSTEP_PROCESS={name}".encode()
+        found = [pid for pid in _family(self._process.pid) if ours in _environment_of(pid)]
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
+        return len(found)
+
+    @property
+    def api_key(self) -> str:
+        """The key that ivy's programs send."""
+        said = (self.folder / "demo.txt").read_text(encoding="utf-8")
+        return next(word for word in said.split() if word.startswith("lk_"))
+
+    def session(self, name: str) -> str:
+        """The session that this person's browser would send, after signing in through the page."""
+        with httpx.Client(base_url=self.address, trust_env=False, timeout=30) as browser:
+            browser.get("/account/signin/").raise_for_status()
+            form = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+            browser.post("/account/signin/", data=form)
+            return browser.cookies["sessionid"]
+
+    def program(self, name: str = "ivy") -> "Program":
+        """A program of that person: ivy's has an API key, everybody else's signs in."""
+        return Program(self, name)
+
+
+class Program:
+    """Somebody's program at the REST doors; every answer is expected to be a success."""
+
+    def __init__(self, product: Product, name: str) -> None:
+        self._http = httpx.Client(base_url=f"{product.address}/api/v1", trust_env=False, timeout=30)
+        if name == "ivy":
+            self._http.headers["X-Api-Key"] = product.api_key
+            return
+        token = self._http.post("/auth/token", json={"username": name, "password": PASSWORD}).raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {token.json()['access']}"
+
+    def get(self, path: str) -> Any:
+        """Read."""
+        return self._checked(self._http.get(path))
+
+    def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> Any:
+        """Do."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._checked(self._http.post(path, json=body or {}, headers=named))
+
+    def asks(self, method: str, path: str) -> httpx.Response:
+        """Ask for something that may be refused."""
+        return self._http.request(method, path, json={} if method == "POST" else None)
+
+    @staticmethod
+    def _checked(answer: httpx.Response) -> Any:
+        assert answer.is_success, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, running."""
+    product = Product(tmp_path_factory.mktemp("product"))
+    try:
+        product.start()
+        yield product
+    finally:
+        product.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _outside_world() -> dict[str, str]:
+    """The environment without what belongs to the test run."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in NOT_OURS and not name.startswith(("LOCKSTEP_", "MAKE", "PYTEST_"))
+    }
+
+
+def _family(root: int) -> set[int]:
+    table = processes._table()
+    found = {root}
+    while more := {pid for pid, (_, parent, _) in table.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
