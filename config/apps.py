@@ -1,10 +1,11 @@
 """The wiring as an app: it brings the shared template tags, commands and system checks."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 from config.celery import app as celery_app
 
-__all__ = ["ConfigConfig", "celery_app"]
+__all__ = ["ConfigConfig", "DeskConfig", "celery_app"]
 
 
 class ConfigConfig(AppConfig):
@@ -12,3 +13,9 @@ class ConfigConfig(AppConfig):
 
     name = "config"
     verbose_name = "Lockstep"
+
+
+class DeskConfig(AdminConfig):
+    """Django's admin with our site: every app's admin module registers at the desk."""
+
+    default_site = "config.desk.site.Desk"

@@ -59,14 +59,14 @@ API_BODY_LIMIT = 1_048_576  # bytes, answered with 413 problem+json
 
 # ── apps ─────────────────────────────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "config.apps.ConfigConfig",
     "tracking",
     "payments",
     "orders",
     "notifications",
-    "django.contrib.admin",
+    "config.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -168,9 +168,36 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_TEMPLATE = "account/paused.html"
 AXES_VERBOSE = False
 AXES_IPWARE_PROXY_COUNT = None
 ADMIN_NEEDS_TOTP = PRODUCTION
+
+# ── support's desk (config/desk, config/admin.py) ────────────────────────────────────────────────
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True  # whoever sees the key of a second factor has it
+UNFOLD = {
+    "SITE_TITLE": "Lockstep",
+    "SITE_HEADER": "Lockstep",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "THEME": "config.desk.sections.chosen_theme",
+    "BORDER_RADIUS": "8px",
+    "STYLES": ["config.desk.sections.style_sheet"],
+    "SCRIPTS": ["config.desk.sections.theme_script"],
+    "SIDEBAR": {"navigation": "config.desk.sections.sidebar"},
+    # the greys and the green of tokens.css, in unfold's steps from lightest to darkest
+    "COLORS": {
+        "base": {
+            "50": "#f3f6f5", "100": "#e8edeb", "200": "#d3dbd8", "300": "#b9c6c2", "400": "#9aa8a3", "500": "#586561",
+            "600": "#3f4d49", "700": "#2c3a37", "800": "#2c3a37", "900": "#151f1d", "950": "#0d1413",
+        },
+        "primary": {
+            "50": "#eef7f5", "100": "#dcefeb", "200": "#b9dfd7", "300": "#86dccb", "400": "#57c9b4", "500": "#57c9b4",
+            "600": "#0b5d54", "700": "#0a4f47", "800": "#08473f", "900": "#12342f", "950": "#04211d",
+        },
+    },
+}  # fmt: skip
 
 # ── security ─────────────────────────────────────────────────────────────────────────────────────
 SECURE = _public.scheme == "https"

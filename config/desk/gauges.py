@@ -1,0 +1,163 @@
+"""The gauges of Operations: each reads one thing, says how old that is, and never shows 0 for "not known"."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Min
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from config.ground.word import Word
+from notifications.models import Event, Leadership, ParkedEvent, ReaderCursor
+from orders.order.models import Order
+from orders.order.states import RUNNING
+from payments.models import Attempt, Difference, Refund, Run
+
+USUAL = Word("usual", "正常", "done", "check")
+WATCH = Word("watch", "留意", "wait", "clock")
+HIGH = Word("high", "偏高", "bad", "triangle")
+OLD = Word("not fresh", "数据过时", "stop", "offline")
+
+SILENT = timedelta(seconds=10)  # the relay beats each second
+CHECK_OVERDUE = timedelta(minutes=75)  # the check runs each hour
+SLOW_NUMBERING = timedelta(seconds=5)
+SLOW_APPLYING = timedelta(seconds=30)  # the clock repairs it within that time
+FAR_BEHIND = 1_000  # events; a reader does more than that in a second
+TENTHS_BELOW = 10  # seconds
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """One figure. `value` None: nobody knows; `word` its verdict; `says` where it comes from and how old it is."""
+
+    title: str | Promise
+    value: int | None
+    unit: str | Promise
+    word: Word
+    says: str
+
+    @property
+    def is_hot(self) -> bool:
+        """Whether it wants a person now."""
+        return self.word is HIGH
+
+    @property
+    def is_old(self) -> bool:
+        """Whether it is drawn grey."""
+        return self.word is OLD
+
+
+def read(now: datetime) -> list[Gauge]:
+    """Every gauge, read from the database at `now`."""
+    readers: tuple[Callable[[datetime], Gauge], ...] = (
+        running_orders,
+        log_lag,
+        paid_not_applied,
+        payments_unknown,
+        readers_behind,
+        parked_events,
+        refunds_held_up,
+        open_differences,
+    )
+    return [read_one(now) for read_one in readers]
+
+
+def running_orders(now: datetime) -> Gauge:
+    """How many orders run, by status."""
+    del now
+    rows = Order.objects.filter(status__in=RUNNING).values_list("status").annotate(n=Count("pk"))
+    counted = dict(rows)
+    says = " · ".join(f"{status} {counted.get(status, 0)}" for status in RUNNING)
+    return Gauge(_("Running orders"), sum(counted.values()), _("orders"), USUAL, says)
+
+
+def log_lag(now: datetime) -> Gauge:
+    """Events that have no position yet, and whether somebody numbers them."""
+    waiting = Event.objects.filter(position=None).aggregate(n=Count("pk"), oldest=Min("at"))
+    title, unit = _("Log lag"), _("events")
+    leader = Leadership.objects.filter(name="sequencer").first()
+    if leader is None or now - leader.beat_at > SILENT:
+        heard = _age(now, leader.beat_at) if leader else _("never")
+        return Gauge(title, waiting["n"], unit, OLD, _("the relay was last heard: %(heard)s") % {"heard": heard})
+    oldest = now - waiting["oldest"] if waiting["oldest"] else timedelta()
+    word = HIGH if oldest > SLOW_NUMBERING else USUAL
+    said = _("oldest unnumbered %(age)s · leader epoch %(epoch)s")
+    return Gauge(title, waiting["n"], unit, word, said % {"age": _seconds(oldest), "epoch": leader.epoch})
+
+
+def paid_not_applied(now: datetime) -> Gauge:
+    """Money that came in and is nobody's yet."""
+    rows = Attempt.objects.unapplied().order_by().aggregate(n=Count("pk"), oldest=Min("recorded_at"))
+    late = rows["oldest"] is not None and now - rows["oldest"] > SLOW_APPLYING
+    word = HIGH if late else WATCH if rows["n"] else USUAL
+    says = _("must be 0; repaired within 30 s")
+    if rows["oldest"]:
+        says = f"{says} · {_('oldest')} {_age(now, rows['oldest'])}"
+    return Gauge(_("Paid, not applied"), rows["n"], _("payments"), word, says)
+
+
+def payments_unknown(now: datetime) -> Gauge:
+    """Attempts whose gateway has not answered."""
+    rows = Attempt.objects.filter(state=Attempt.State.UNKNOWN).aggregate(n=Count("pk"), oldest=Min("created_at"))
+    says = f"{_('oldest')} {_age(now, rows['oldest'])}" if rows["oldest"] else _("none is being asked about")
+    return Gauge(_("Payments unknown"), rows["n"], _("attempts"), WATCH if rows["n"] else USUAL, says)
+
+
+def readers_behind(now: datetime) -> Gauge:
+    """How far the slowest reader of the log is behind its end."""
+    del now
+    end = Event.objects.aggregate(end=Max("position"))["end"] or 0
+    slowest = ReaderCursor.objects.order_by("position").first()
+    if slowest is None:
+        return Gauge(_("Readers behind"), None, "", OLD, _("no reader has started yet"))
+    behind = max(0, end - slowest.position)
+    says = _("slowest: %(name)s at %(position)s of %(end)s")
+    facts = {"name": slowest.name, "position": f"{slowest.position:,}", "end": f"{end:,}"}
+    return Gauge(_("Readers behind"), behind, _("events"), USUAL if behind < FAR_BEHIND else WATCH, says % facts)
+
+
+def parked_events(now: datetime) -> Gauge:
+    """Events that a reader could not handle."""
+    rows = ParkedEvent.objects.filter(resolved_at=None).aggregate(n=Count("pk"), oldest=Min("parked_at"))
+    says = f"{_('oldest')} {_age(now, rows['oldest'])}" if rows["oldest"] else _("every event was handled")
+    return Gauge(_("Parked events"), rows["n"], _("events"), HIGH if rows["n"] else USUAL, says)
+
+
+def refunds_held_up(now: datetime) -> Gauge:
+    """Refunds that need a person, beside those that are on their way."""
+    stuck = Refund.objects.filter(state__in=[Refund.State.ABNORMAL, Refund.State.FAILED]).count()
+    due = Refund.objects.filter(state__in=Refund.DUE).aggregate(n=Count("pk"), oldest=Min("requested_at"))
+    says = ngettext("%(n)s is on its way", "%(n)s are on their way", due["n"]) % {"n": due["n"]}
+    if due["oldest"]:
+        says = f"{says} · {_('oldest')} {_age(now, due['oldest'])}"
+    return Gauge(_("Refunds held up"), stuck, _("refunds"), HIGH if stuck else USUAL, says)
+
+
+def open_differences(now: datetime) -> Gauge:
+    """What the last hourly check left to decide; as old as that check."""
+    title, unit = _("Differences"), _("to decide")
+    run = Run.objects.exclude(ended_at=None).order_by("-started_at").first()
+    if run is None or run.ended_at is None:
+        return Gauge(title, None, unit, OLD, _("no check has run yet"))
+    count = Difference.objects.filter(state=Difference.State.OPEN).count()
+    says = _("last check %(age)s") % {"age": _age(now, run.ended_at)}
+    if now - run.ended_at > CHECK_OVERDUE:
+        return Gauge(title, count, unit, OLD, says)
+    return Gauge(title, count, unit, WATCH if count or run.error else USUAL, says)
+
+
+def _age(now: datetime, then: datetime) -> str:
+    return _("%(length)s ago") % {"length": _seconds(now - then)}
+
+
+def _seconds(length: timedelta) -> str:
+    """`0.4 s`, `12 s`, `4 min`, `7 h`, `3 d`: staff want the size, not the digits."""
+    seconds = max(0.0, length.total_seconds())
+    if seconds < TENTHS_BELOW:
+        return f"{seconds:.1f} s"
+    for unit, size, most in (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds < most:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds // 86_400)} d"

@@ -1,0 +1,88 @@
+"""What payments and tracking tell on the order page: (template, facts) each; config/admin.py lists them."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Q, Sum
+
+from config.ground.figures import money
+from orders.catalog.models import Trade
+from orders.order.models import Order
+from orders.stock.models import KeyIssue, KeyReveal
+from orders.words import CHANNEL
+from payments.models import Attempt, InboxEntry, LedgerPosting, Refund
+from tracking.models import Delivery
+
+
+class Said(NamedTuple):
+    """One line of the story with the gateway; `raw` is the message that can be looked at, `error` what went wrong."""
+
+    at: datetime
+    what: str
+    number: str
+    answer: str
+    error: str = ""
+    raw: int | None = None
+
+
+def payments(order: Order) -> tuple[str, dict[str, Any]]:
+    """Every attempt, message and refund by time, and the ledger's entries of this order with their sum."""
+    attempts = list(Attempt.objects.filter(order=order))
+    returns = list(Refund.objects.filter(attempt__order=order).select_related("attempt"))
+    story = [*map(_attempt, attempts), *map(_refund, returns), *map(_message, messages_about(order))]
+    postings = LedgerPosting.objects.filter(entry__order_ref=order.public_id).select_related("entry", "account")
+    facts = {
+        "order": order,
+        "story": sorted(story, key=lambda said: said.at),
+        "attempts": attempts,
+        "postings": list(postings.order_by("entry__booked_at", "pk")),
+        "sum": postings.aggregate(total=Sum("amount_minor"))["total"] or 0,
+    }
+    return "admin/orders/order/_payments.html", facts
+
+
+def messages_about(order: Order) -> list[InboxEntry]:
+    """What gateways told us about this order's payments and refunds."""
+    numbers = Attempt.objects.filter(order=order).values("out_trade_no")
+    refunds = Refund.objects.filter(attempt__order=order).values("out_refund_no")
+    return list(InboxEntry.objects.filter(Q(out_trade_no__in=numbers) | Q(out_trade_no__in=refunds)).order_by("pk"))
+
+
+def delivery(order: Order) -> tuple[str, dict[str, Any]]:
+    """Every carrying of the order, the standing one last."""
+    rows = Delivery.objects.filter(order=order).select_related("rider__user").order_by("pk")
+    return "admin/orders/order/_delivery.html", {"order": order, "deliveries": list(rows)}
+
+
+def card_keys(order: Order) -> tuple[str, dict[str, Any]]:
+    """Which keys serve which line and who looked at them; never the keys themselves."""
+    issues = KeyIssue.objects.none() if order.trade != Trade.DIGITAL else KeyIssue.objects.filter(order=order)
+    reveals = KeyReveal.objects.filter(issue__in=issues).order_by("at")
+    facts = {"order": order, "issues": list(issues.select_related("key")), "reveals": list(reveals)}
+    return "admin/orders/order/_keys.html", facts
+
+
+def _channel(code: str) -> str:
+    return CHANNEL[code].text if code in CHANNEL else code
+
+
+def _attempt(attempt: Attempt) -> Said:
+    answer = attempt.get_state_display()
+    if attempt.paid_minor is not None:
+        answer = f"{answer} {money(attempt.paid_minor, attempt.paid_currency or attempt.currency)}"
+    if attempt.disposition:
+        answer = f"{answer} → {attempt.get_disposition_display()}"
+    what = f"{_channel(attempt.channel)} {attempt.form} {money(attempt.amount_minor, attempt.currency)}"
+    return Said(attempt.created_at, what, attempt.out_trade_no, answer, attempt.last_error)
+
+
+def _refund(refund: Refund) -> Said:
+    what = f"{refund.get_reason_display()} {money(refund.amount_minor, refund.attempt.currency)}"
+    answer = f"{refund.get_state_display()} · {refund.tries}×"
+    return Said(refund.requested_at, what, refund.out_refund_no, answer, refund.last_error)
+
+
+def _message(entry: InboxEntry) -> Said:
+    answer = entry.reject_reason or ("→ ✓" if entry.processed_at else "…")
+    what = f"{_channel(entry.channel)}: {entry.get_source_display()}"
+    return Said(entry.received_at, what, entry.dedupe_key.rpartition(":")[2], answer, "", entry.pk)
