@@ -179,6 +179,7 @@ UNFOLD = {
     "SITE_TITLE": "Lockstep",
     "SITE_HEADER": "Lockstep",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "config.desk.sections.favicon"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "config.desk.sections.chosen_theme",

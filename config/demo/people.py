@@ -25,5 +25,6 @@ PEOPLE = (
     DemoPerson("ravi", "Ravi", "13700002001", "rides"),
     DemoPerson("rosa", "Rosa", "13700002002", "rides"),
     DemoPerson("sam", "Sam", "13600003001", "supports"),
+    DemoPerson("lena", "Lena", "13600003003", "leads support"),
     DemoPerson("ivy", "Ivy", "13600003002", "integrates by REST"),
 )

@@ -84,6 +84,12 @@ def style_sheet(request: HttpRequest) -> str:
     return static("staff/unfold.css")
 
 
+def favicon(request: HttpRequest) -> str:
+    """The mark."""
+    del request
+    return static("shared/mark.svg")
+
+
 def theme_script(request: HttpRequest) -> str:
     """Keeps unfold's theme and ours the same."""
     del request

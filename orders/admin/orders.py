@@ -53,7 +53,7 @@ class ByPublicId(ChangeList):
 class OrderAdmin(ReadOnlyAdmin):
     """To read, to search, and to repair by the services."""
 
-    list_display = ["public_id", "short_number", "state", "payment", "shop", "method", "total", "placed_at"]
+    list_display = ["public_id", "short_number", "state", "payment", "shop", "method", "total", "placed"]
     list_display_links = ["public_id"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -98,6 +98,11 @@ class OrderAdmin(ReadOnlyAdmin):
     def total(self, order: Order) -> str:
         """With its sign."""
         return money(order.total_minor, order.currency)
+
+    @admin.display(description=_("placed"), ordering="placed_at")
+    def placed(self, order: Order) -> str:
+        """In the shop's zone."""
+        return order.placed_at.astimezone(order.shop.tz).strftime("%Y-%m-%d %H:%M:%S")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """The list whose rows lead to public ids."""
@@ -184,6 +189,7 @@ class OrderAdmin(ReadOnlyAdmin):
     ) -> TemplateResponse:
         """Draw everything about one order."""
         events = xray.events_of(order)
+        buttons = [(one, one.why_not(order)) for one in self.repairs if one is not repairs.NOTE]
         asked = pressed.does if pressed else request.GET.get("ask", "")
         facts = {
             "title": order.public_id,
@@ -195,7 +201,8 @@ class OrderAdmin(ReadOnlyAdmin):
             "lines": order.lines.all(),
             "hands": StaffAction.objects.filter(order=order).select_related("user"),
             "panels": [{"template": name, "facts": told} for name, told in (panel(order) for panel in self.panels)],
-            "buttons": [(one, one.why_not(order)) for one in self.repairs if one is not repairs.NOTE],
+            "possible": [one for one, why_not in buttons if not why_not],
+            "impossible": [(one, why_not) for one, why_not in buttons if why_not],
             "asked": asked,
             "pressed": pressed,
             "refusal": refusal,

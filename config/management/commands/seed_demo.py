@@ -4,17 +4,21 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from config.demo import cards, groceries, meals
 from config.demo.people import PASSWORD, PEOPLE
 from config.demo.tables import Good, Section
+from config.desk.roles import ensure as staff_roles
 from notifications.webhooks.models import RegisteredHost
 from orders.models import ApiKey, Category, KeyPool, Option, OptionGroup, Product, Shop, ShopStaff, Stock, Trade, User
+from orders.roles import LEAD, SUPPORT
 from orders.services import import_keys
 from tracking.models import Rider
 
+ROLES = {"supports": SUPPORT, "leads support": LEAD}
 CENTRE = (31.2304, 121.4737)  # People's Square, Shanghai
 
 
@@ -55,13 +59,17 @@ class Command(BaseCommand):
 
 
 def _people() -> dict[str, User]:
+    staff_roles()
     secret = make_password(PASSWORD)  # one slow hash for all of them
     people = {}
     for person in PEOPLE:
         user = User(username=person.username, first_name=person.first_name, password=secret)
         user.set_phone(person.phone)
-        user.is_staff = user.is_superuser = person.does == "supports"
+        user.is_staff = person.does in ROLES
+        user.is_superuser = person.does == "leads support"
         user.save()
+        if user.is_staff:
+            user.groups.add(Group.objects.get(name=ROLES[person.does]))
         people[person.username] = user
         if person.does == "rides":
             Rider.objects.create(user=user, is_on_duty=True)
