@@ -6,8 +6,9 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from orders.actors import as_rider
+from orders.models import Order
 from orders.people import User
-from orders.services.refusals import NotYourJob
+from orders.services import NoSuchOrder
 from payments.refusals import CashAmountWrong
 from payments.services import collect_cash
 
@@ -16,8 +17,11 @@ from payments.services import collect_cash
 @require_POST
 def collected(request: HttpRequest, order_id: str) -> HttpResponse:
     """The rider has `amount` (minor units, as the button said) in hand. Refusals are shown as everywhere."""
-    if not isinstance(request.user, User):
-        raise NotYourJob
+    if (
+        not isinstance(request.user, User)
+        or not Order.objects.filter(public_id=order_id, carrier=request.user).exists()
+    ):
+        raise NoSuchOrder  # nobody learns that another's order exists
     amount = request.POST.get("amount", "")
     if not (amount.isascii() and amount.isdigit()):
         raise CashAmountWrong(field="amount", amount="–")
