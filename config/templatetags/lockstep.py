@@ -1,5 +1,7 @@
 """What every page draws with: icons, badges, pictures, money and times; templates say `{% load lockstep %}`."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -50,6 +52,16 @@ def badge(word: Word, **facts: Any) -> SafeString:
 def words(word: Word, **facts: Any) -> str:
     """Say a word of the glossary without its badge."""
     return word.format(**facts)
+
+
+@register.simple_tag
+def live_words(table: Mapping[str, Mapping[str, str]]) -> SafeString:
+    """Embed the labels that live frames name by their key; patch.js draws each icon from its path."""
+    drawn = {key: {**label, "icon": ICONS.get(label.get("icon", ""), "")} for key, label in table.items()}
+    text = json.dumps(drawn, ensure_ascii=False)
+    for letter, code in (("&", "\\u0026"), ("<", "\\u003c"), (">", "\\u003e")):
+        text = text.replace(letter, code)  # so that no text can end the script element
+    return format_html('<script type="application/json" data-live-words>{}</script>', mark_safe(text))  # noqa: S308
 
 
 @register.simple_tag

@@ -13,8 +13,10 @@ from orders.storefront.found import listed_good, listed_shop
 
 
 def cart(request: HttpRequest, shop_id: str) -> HttpResponse:
-    """The cart as a page of its own, for phones."""
+    """The cart as a page of its own, for phones; the menu asks for its parts when something in it sold out."""
     shop = listed_shop(shop_id)
+    if request.htmx:  # type: ignore[attr-defined]
+        return answer(request, shop, "")
     return render(request, "storefront/cart.html", {"shop": shop, "basket": basket.read(request, shop)})
 
 

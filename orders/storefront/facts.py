@@ -15,7 +15,7 @@ from orders.order.states import WAITING_FOR_MONEY, PaymentStatus, Status
 from orders.services.refusals import TooLateToCancel
 from orders.stock.models import KeyIssue
 from orders.storefront import sentences, timeline
-from orders.words import CHANNEL, status_key, status_word
+from orders.words import CHANNEL, payment_word, status_key, status_word
 
 CANCELLABLE = (Status.PENDING, Status.CONFIRMED)  # by the customer; afterwards the shop or support decides
 
@@ -152,6 +152,23 @@ class Facts:
         if order.payment_status == PaymentStatus.PROCESSING:
             return _("Should a payment arrive after all, it goes back in full.")
         return _("Nothing was charged.")
+
+    @property
+    def channel(self) -> str:
+        """How it was paid, in words."""
+        return CHANNEL[self.order.method].text
+
+    @property
+    def money_word(self) -> str:
+        """What is said about money that did not come, or not yet."""
+        if self.order.status == Status.CANCELLED:
+            return _("Nothing was charged.")
+        return payment_word(self.order, "customer", amount="", channel=self.channel).text
+
+    @property
+    def net_minor(self) -> int:
+        """What the customer has paid, less what went back."""
+        return self.order.paid_minor - self.order.returned_minor
 
     @property
     def ended_money(self) -> str:

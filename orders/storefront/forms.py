@@ -80,7 +80,7 @@ class ChoiceForm(forms.Form):
                 _name(group),
                 group.most == 1 and group.least == 1,
                 [OfferedOption(option, option.public_id in self.chosen) for option in group.options.all()],
-                " ".join(self.errors.get(_name(group), [])) if self.is_bound else "",
+                " ".join(str(error) for error in self.errors.get(_name(group), [])) if self.is_bound else "",
             )
             for group in self.good.groups
         ]

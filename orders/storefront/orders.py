@@ -84,9 +84,8 @@ def order(request: HttpRequest, order_id: str) -> HttpResponse:
     context = _found(request, order_id)
     found: Order = context["order"]
     context |= {
-        "labels": words.table("customer"),
+        "labels": sentences.labels(found),
         "story": timeline.table(found),
-        "sentences": sentences.sentences(found),
         "stages": sentences.STAGES,
     }
     return render(request, "storefront/order.html", context)

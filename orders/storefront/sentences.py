@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from orders.order.models import Order
-from orders.words import cancel_word, facts_of, status_key
+from orders.words import cancel_word, facts_of, status_key, table
 
 SENTENCES: dict[str, str | Promise] = {
     "PENDING.UNPAID": _("{shop} gets your order as soon as it is paid."),
@@ -44,7 +44,10 @@ def sentence(order: Order) -> str:
     return str(SENTENCES[status_key(order)]).format(shop=order.shop.name, number=order.number, **facts_of(order))
 
 
-def sentences(order: Order) -> dict[str, str]:
-    """Every sentence this order may still need; {n}, {m} and {time} come with the frames."""
+def labels(order: Order) -> dict[str, dict[str, str]]:
+    """Every label with its sentence, for live changes of this order; {n}, {m} and {time} come with the frames."""
     known = _Known(shop=order.shop.name, number=order.number)
-    return {key: str(text).format_map(known) for key, text in SENTENCES.items()}
+    return {
+        key: {**label, "sentence": str(SENTENCES[key]).format_map(known)} if key in SENTENCES else label
+        for key, label in table("customer").items()
+    }

@@ -8,9 +8,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock
+from orders import words
 from orders.access import asker
 from orders.catalog.models import Trade
 from orders.order.states import RUNNING
+from orders.services.shelf import LOW
 from orders.storefront import basket, shelves
 from orders.storefront.cart import answer
 from orders.storefront.facts import Facts
@@ -31,7 +33,7 @@ TRADES: list[tuple[str, str | Promise, str | Promise]] = [
 
 def home(request: HttpRequest) -> HttpResponse:
     """Shops of three trades, searched and filtered; a running order stands above them."""
-    words = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    query = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
     trade = request.GET.get("trade", "")
     trade = trade if trade in Trade.values else ""
     address = kept_address(request)
@@ -39,15 +41,16 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "storefront/home.html", {
         "trades": TRADES,
         "trade": trade,
-        "query": words,
-        "sections": _sections(request, words, trade, address.get("location")),
+        "query": query,
+        "sections": _sections(request, query, trade, address.get("location")),
         "running": [Facts(order) for order in running],
+        "labels": words.table("customer"),
         "where": address.get("line") or _("Where to?"),
         "where_url": reverse("storefront:address"),
     })  # fmt: skip
 
 
-def _sections(request: HttpRequest, words: str, trade: str, spot: dict[str, float] | None) -> list[dict[str, object]]:
+def _sections(request: HttpRequest, query: str, trade: str, spot: dict[str, float] | None) -> list[dict[str, object]]:
     """A section a trade: card keys by product, the others by shop; the trade's own page shows all of them."""
     most = SHOPS_A_PAGE if trade else shelves.SHOPS_A_TRADE
     found: list[dict[str, object]] = []
@@ -55,9 +58,9 @@ def _sections(request: HttpRequest, words: str, trade: str, spot: dict[str, floa
         if trade and code != trade:
             continue
         if code == Trade.DIGITAL:
-            section: dict[str, object] = {"goods": shelves.card_goods(words, most)}
+            section: dict[str, object] = {"goods": shelves.card_goods(query, most)}
         else:
-            listed = shelves.cards(shelves.find(words, code), spot, words)
+            listed = shelves.cards(shelves.find(query, code), spot, query)
             page = Paginator(listed, most).get_page(request.GET.get("page") if trade else 1)
             section = {"cards": page.object_list, "page": page, "count": len(listed)}
         if any(section.get(kind) for kind in ("goods", "cards")):
@@ -75,6 +78,7 @@ def shop(request: HttpRequest, shop_id: str) -> HttpResponse:
         "card": shelves.card_of(found, clock.now(), address.get("location")),
         "aisles": [(aisle.category, cart.beside(aisle.goods)) for aisle in shelves.aisles_of(found)],
         "basket": cart,
+        "low": LOW,
         "where": address.get("line") or _("Where to?"),
         "where_url": reverse("storefront:address"),
     })  # fmt: skip
@@ -95,6 +99,14 @@ def product(request: HttpRequest, shop_id: str, product_id: str) -> HttpResponse
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "storefront/_choice.html", context, status=status)
     return render(request, "storefront/product.html", context, status=status)
+
+
+def card(request: HttpRequest, shop_id: str, product_id: str) -> HttpResponse:
+    """One good of the menu anew, after the shop changed it."""
+    found = listed_shop(shop_id)
+    cart = basket.read(request, found)
+    ((good, line),) = cart.beside([listed_good(found, product_id)])
+    return render(request, "storefront/_good.html", {"shop": found, "basket": cart, "good": good, "line": line})
 
 
 def price(request: HttpRequest, shop_id: str, product_id: str) -> HttpResponse:

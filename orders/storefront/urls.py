@@ -11,6 +11,7 @@ urlpatterns = [
     path("shops/<str:shop_id>/", shops.shop, name="shop"),
     path("shops/<str:shop_id>/products/<str:product_id>/", shops.product, name="product"),
     path("shops/<str:shop_id>/products/<str:product_id>/price/", shops.price, name="price"),
+    path("shops/<str:shop_id>/products/<str:product_id>/card/", shops.card, name="card"),
     path("cart/<str:shop_id>/", cart.cart, name="cart"),
     path("cart/<str:shop_id>/put/", cart.put, name="put"),
     path("cart/<str:shop_id>/set/", cart.set_quantity, name="set"),
