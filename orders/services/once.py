@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from config.ground.problems import Refusal
-from orders.order.idempotency import IdempotencyKey
+from orders.order import idempotency
 
 Work = Callable[[], tuple[int, dict[str, Any]]]
 LONGEST = 80  # characters of a key
@@ -36,42 +36,36 @@ def once(principal: str, door: str, key: str, body: bytes, work: Work) -> Answer
     A concurrent twin waits for the first at the unique index, is rolled back with all it did, and gets the
     stored answer. Refusals of `work` are not stored: they changed nothing. Raises IdempotencyConflict.
     """
-    digest = hashlib.sha256(body).digest()
-    slot = {"principal": principal, "door": door, "key": key[:LONGEST]}
+    slot, digest = _slot(principal, door, key), hashlib.sha256(body).digest()
     if (stored := _stored(slot, digest)) is not None:
         return stored
-    try:
-        with transaction.atomic():
-            status, answer = work()
-            IdempotencyKey.objects.create(**slot, body_hash=digest, status=status, answer=answer)
-    except IntegrityError as error:
-        if "one_answer_per_idempotency_key" not in str(error):
-            raise
-        stored = _stored(slot, digest)
-        if stored is None:
-            raise
-        return stored
-    return Answer(status, answer)
+    with transaction.atomic():
+        status, answer = work()
+        is_first = idempotency.keep(slot, digest, status, answer)
+        if not is_first:
+            transaction.set_rollback(True)
+    return Answer(status, answer) if is_first else once(principal, door, key, body, work)
 
 
-def remember(
-    principal: str, door: str, key: str, body: bytes, work: Callable[[], tuple[int, dict[str, Any]]]
-) -> Answer:
-    """As `once`, for work that is safe to repeat by itself and may not run inside a transaction (it calls a gateway)."""
-    digest = hashlib.sha256(body).digest()
-    slot = {"principal": principal, "door": door, "key": key[:LONGEST]}
+def remember(principal: str, door: str, key: str, body: bytes, work: Work) -> Answer:
+    """As `once`, for work that is safe to repeat by itself and may not run in a transaction (it calls a gateway)."""
+    slot, digest = _slot(principal, door, key), hashlib.sha256(body).digest()
     if (stored := _stored(slot, digest)) is not None:
         return stored
     status, answer = work()
-    row = IdempotencyKey(**slot, body_hash=digest, status=status, answer=answer)
-    IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
+    idempotency.keep(slot, digest, status, answer)
     return Answer(status, answer)
 
 
-def _stored(slot: dict[str, str], digest: bytes) -> Answer | None:
-    row = IdempotencyKey.objects.filter(**slot).first()
+def _slot(principal: str, door: str, key: str) -> idempotency.Slot:
+    return principal, door, key[:LONGEST]
+
+
+def _stored(slot: idempotency.Slot, digest: bytes) -> Answer | None:
+    row = idempotency.find(slot)
     if row is None:
         return None
-    if bytes(row.body_hash) != digest:
+    body_hash, status, answer = row
+    if bytes(body_hash) != digest:
         raise IdempotencyConflict(field="Idempotency-Key")
-    return Answer(row.status or 200, row.answer or {}, repeated=True)
+    return Answer(status, answer, repeated=True)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from config.ground import clock, figures, ids, vault
@@ -232,9 +232,6 @@ def _write(order: Order, lines: Sequence[OrderLine], offer: Offer, actor: Actor)
     for line in sorted(lines, key=lambda line: line.product_id):
         if line.is_counted:
             held[line.product_id] += line.quantity
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT nextval('orders_number_seq')")
-        order.number = cursor.fetchone()[0]
     if not insert(order, lines, dict(held), _placed(order, actor)):
         raise _first_short(held, lines, offer)
     for index, line in enumerate(lines):
