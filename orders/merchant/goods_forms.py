@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from orders.catalog.models import Category, OptionGroup, Product, Shop, StockKind, Trade
 from orders.services import ChoiceDraft, OptionDraft, ProductDraft, add_category
@@ -136,8 +136,8 @@ class OptionForm(forms.Form):
     """One answer; a row without names is no answer, which is also how one is taken off."""
 
     public_id = forms.CharField(widget=forms.HiddenInput, required=False)
-    name_en = forms.CharField(label=gettext_lazy("English"), max_length=120, required=False)
-    name_zh = forms.CharField(label=gettext_lazy("Chinese"), max_length=120, required=False)
+    name_en = forms.CharField(label=pgettext_lazy("language", "English"), max_length=120, required=False)
+    name_zh = forms.CharField(label=pgettext_lazy("language", "Chinese"), max_length=120, required=False)
     price = PriceField(label=gettext_lazy("Adds, ¥"), required=False)
     is_sold_out = forms.BooleanField(label=gettext_lazy("Sold out"), required=False)
 

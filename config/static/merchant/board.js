@@ -10,6 +10,8 @@ import * as missed from "lockstep/merchant/missed";
 import { count, parse, place, remove, tickets } from "lockstep/merchant/tickets";
 import { listen } from "lockstep/merchant/wire";
 
+const UNPAID = ["PENDING.UNPAID", "PENDING.PROCESSING"];
+
 const board = document.querySelector("[data-board]");
 const notes = document.querySelector("[data-notes]");
 const said = document.querySelector("[data-said]");
@@ -58,6 +60,19 @@ async function refreshBoard() {
   return true;
 }
 
+/* Whether the server has orders that are not here, newer ones, or none of some that still stand here as running. */
+function isBehind(orders) {
+  const running = Object.entries(orders).filter(([, order]) => !UNPAID.includes(order.word));
+  const lacks = running.some(([id, order]) => {
+    const ticket = document.getElementById(`t-${id}`);
+    return !ticket || Number(ticket.dataset.liveVersion) < order.version;
+  });
+  const ended = tickets().some(
+    (ticket) => !("gone" in ticket.dataset) && ticket.dataset.column !== "done" && !orders[ticket.dataset.ticket],
+  );
+  return lacks || ended;
+}
+
 function show(id) {
   const note = document.getElementById(id).content.firstElementChild.cloneNode(true);
   notes.replaceChildren(note);
@@ -86,9 +101,16 @@ listen(board.dataset.topics.split(" "), {
     const words = show("offline-note").querySelector("[data-words]");
     words.textContent = words.dataset.words.replace("{time}", time);
   },
-  async back(wasDown) {
+  state(frame) {
+    if (frame.data.orders && isBehind(frame.data.orders)) {
+      refreshBoard();
+    }
+  },
+  poll: refreshBoard,
+  async back() {
     const before = missed.look();
-    if ((await refreshBoard()) && wasDown) {
+    switches();
+    if (await refreshBoard()) {
       setDown(false);
       missed.tell(show("back-note"), before);
     }
@@ -96,12 +118,12 @@ listen(board.dataset.topics.split(" "), {
 });
 
 document.addEventListener("lockstep:silent", () => show("silent-note"));
-document.addEventListener("click", async (event) => {
+document.addEventListener("lockstep:audible", () => notes.querySelector("[data-silent]")?.remove());
+document.addEventListener("click", (event) => {
   if (event.target.closest("[data-put-away]")) {
     notes.replaceChildren();
-  } else if (event.target.closest("[data-ring]") && (await chime.allow())) {
-    notes.replaceChildren();
-    chime.ring();
+  } else if (event.target.closest("[data-retry]")) {
+    location.reload();
   }
 });
 

@@ -1,6 +1,6 @@
 /*
  * The bell of the board: two tones, again and again until somebody touches the screen. The browser lets it ring
- * only after one touch; `lockstep:silent` says that it could not.
+ * only after one touch: `lockstep:silent` says that it could not, `lockstep:audible` that from now on it can.
  */
 
 const KEPT = "lockstep.sound";
@@ -66,8 +66,8 @@ export function hush() {
 for (const type of ["pointerdown", "keydown"]) {
   document.addEventListener(type, () => {
     hush();
-    if (isOn()) {
-      allow();
+    if (isOn() && context?.state !== "running") {
+      allow().then((may) => may && document.dispatchEvent(new CustomEvent("lockstep:audible")));
     }
   });
 }

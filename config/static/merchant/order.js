@@ -9,18 +9,18 @@ function refresh() {
   return globalThis.htmx?.ajax("GET", location.pathname, { target: panel, select: "#order-panel", swap: "innerHTML" });
 }
 
-listen(panel.dataset.topics.split(" "), {
-  event(frame) {
-    if (frame.version > Number(panel.dataset.liveVersion)) {
-      panel.dataset.liveVersion = frame.version;
-      refresh();
-    }
-  },
-  down: () => setDown(true),
-  back() {
-    setDown(false);
+function newer(frame) {
+  if (frame.version > Number(panel.dataset.liveVersion)) {
+    panel.dataset.liveVersion = frame.version;
     refresh();
-  },
+  }
+}
+
+listen(panel.dataset.topics.split(" "), {
+  event: newer,
+  state: newer,
+  down: () => setDown(true),
+  back: () => setDown(false),
 });
 
 for (const button of document.querySelectorAll("[data-print]")) {

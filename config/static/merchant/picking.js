@@ -10,16 +10,16 @@ function refresh() {
   return globalThis.htmx?.ajax("GET", location.href, { target: panel, swap: "innerHTML" });
 }
 
-function shown() {
-  return Number(panel.querySelector("[data-live-version]")?.dataset.liveVersion ?? 0);
+function newer(frame) {
+  const shown = Number(panel.querySelector("[data-live-version]")?.dataset.liveVersion ?? 0);
+  if (frame.topic.startsWith("board/") ? frame.type !== "snapshot" : frame.version > shown) {
+    refresh();
+  }
 }
 
 listen(panel.dataset.topics.split(" "), {
-  event(frame) {
-    if (frame.topic.startsWith("board/") || frame.version > shown()) {
-      refresh();
-    }
-  },
+  event: newer,
+  state: newer,
   down: () => setDown(true),
   back() {
     setDown(false);

@@ -32,11 +32,9 @@ listen(list.dataset.topics.split(" "), {
     }
   },
   down: () => setDown(true),
-  back(wasDown) {
+  back() {
     setDown(false);
-    if (wasDown) {
-      globalThis.htmx?.ajax("GET", location.href, { target: "#products", swap: "outerHTML" });
-    }
+    globalThis.htmx?.ajax("GET", location.href, { target: "#products", swap: "outerHTML" });
   },
 });
 

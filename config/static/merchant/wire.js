@@ -1,37 +1,30 @@
 /*
- * What a page of the shop hears: `event(frame)` for each live event of its topics, `down(time)` when the line is lost,
- * `back(wasDown)` when it is there again. While there is no live line, `back` is called now and then: it fetches.
+ * What a page of the shop hears of its topics: `event(frame)` for each event, `state(frame)` for a snapshot,
+ * `down(time)` when the line is lost, `back()` when it is there again. Before there is a line, `poll` asks now and then.
  */
+import { follow } from "lockstep/live";
+import { state } from "lockstep/fresh";
 
 const POLL_MS = 15_000;
 
 export function listen(topics, hear) {
   let isDown = false;
-  let isLive = false;
   document.addEventListener("lockstep:frame", (event) => {
     const frame = event.detail;
-    if (!topics.includes(frame.topic)) {
-      return;
-    }
-    if (frame.type === "snapshot") {
-      hear.back(false);
-    } else {
-      hear.event(frame);
+    if (topics.includes(frame.topic)) {
+      (frame.type === "snapshot" ? hear.state : hear.event)?.(frame);
     }
   });
-  const change = (state, time) => {
+  document.addEventListener("lockstep:fresh", (event) => {
     const wasDown = isDown;
-    isDown = state === "off";
-    isLive = state === "live";
+    isDown = event.detail.state === "off";
     if (isDown && !wasDown) {
-      hear.down?.(time);
-    } else if (!isDown && wasDown) {
-      hear.back(true);
+      hear.down?.(event.detail.time);
+    } else if (wasDown && event.detail.state === "live") {
+      hear.back?.();
     }
-  };
-  const clock = () => new Date().toLocaleTimeString("en-GB");
-  document.addEventListener("lockstep:fresh", (event) => change(event.detail.state, event.detail.time ?? clock()));
-  addEventListener("offline", () => change("off", clock()));
-  addEventListener("online", () => change("old", clock()));
-  setInterval(() => !isLive && !isDown && !document.hidden && hear.back(false), POLL_MS);
+    isDown = wasDown && event.detail.state !== "live" ? true : isDown; // rest until the line is really there
+  });
+  topics.forEach(follow);
+  setInterval(() => state() === "old" && !document.hidden && hear.poll?.(), POLL_MS);
 }
