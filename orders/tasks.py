@@ -22,14 +22,14 @@ def reject_unanswered_orders() -> int:
     return sum(order is not None for order in rejected)
 
 
-@shared_task(queue="slow")
+@shared_task
 def import_keys_file(import_id: str) -> None:
     """Work on one file of card keys for a while, then queue again: no run outlives the time limit of a task."""
     if keyfile.work_on(import_id):
         import_keys_file.delay(import_id)
 
 
-@shared_task(queue="slow")
+@shared_task
 def resume_key_imports() -> int:
     """Go on with imports whose worker died, and delete files that none owns; returns how many go on."""
     waiting = keyfile.unfinished()

@@ -12,7 +12,8 @@ from orders.models import KeyPool
 EVERYBODY, SIGNED_IN, CUSTOMER, SHOP, RIDER, PROGRAM = "everybody", "signed in", "customer", "shop", "rider", "program"
 WHO = {
     EVERYBODY: """
-        storefront:home storefront:card storefront:address storefront:shop storefront:product storefront:price storefront:cart
+        storefront:home storefront:address storefront:card storefront:shop storefront:product
+        storefront:price storefront:cart
         storefront:put storefront:set storefront:checkout storefront:bill storefront:orders
         account:signin account:signup account:signout account:language
         callbacks:wechat callbacks:alipay
