@@ -209,7 +209,7 @@ class Hub:
             for connection in list(self.connections):
                 turn = connection.number + second
                 if turn % PING_SECONDS == 0:
-                    connection.say("ping")
+                    connection.say("ping", at=clock.now())
                 if turn % RIGHTS_SECONDS == 0:
                     self._tasks.append(asyncio.get_running_loop().create_task(still_allowed(connection)))
             self._tasks = [task for task in self._tasks if not task.done()]

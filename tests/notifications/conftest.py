@@ -27,12 +27,13 @@ def happen(stream, version, kind="thing.happened", **fields):
         log.append(log.Envelope(stream, version, kind, **fields))
 
 
-def wait_for(condition, seconds=10.0):
-    """Wait until the condition holds; returns what it gave."""
+def wait_for(condition, seconds=10.0, doing=lambda: None):
+    """Wait until the condition holds; returns what it gave. A browser's `doing` keeps its events moving meanwhile."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if found := condition():
             return found
+        doing()
         time.sleep(0.005)
     raise AssertionError("waited in vain")
 
@@ -90,7 +91,7 @@ class LiveServer:
         self.app = LiveApplication(TOPICS, origins=["https://shop.example"])
         self.server = uvicorn.Server(
             uvicorn.Config(
-                self.app, port=0, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=65_536,
+                self.wrap(self.app), port=0, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=65_536,
                 log_level="warning", timeout_graceful_shutdown=2, lifespan="on",
             )
         )  # fmt: skip
@@ -98,6 +99,15 @@ class LiveServer:
         self.thread.start()
         wait_for(lambda: self.server.started)
         self.port = self.server.servers[0].sockets[0].getsockname()[1]
+
+    def wrap(self, live):
+        """What is served; a page's test adds the page."""
+        return live
+
+    def cut(self):
+        """Lose every line, as a network does."""
+        for line in list(self.server.server_state.connections):
+            line.loop.call_soon_threadsafe(line.transport.abort)
 
     @property
     def hub(self):
