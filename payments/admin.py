@@ -84,7 +84,7 @@ class RefundAdmin(ReadOnlyAdmin):
         return money(refund.amount_minor, refund.attempt.currency)
 
 
-class PostingInline(TabularInline):  # type: ignore[misc, type-arg]
+class PostingInline(TabularInline):
     """Both sides of an entry."""
 
     model = LedgerPosting

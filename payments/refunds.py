@@ -83,6 +83,11 @@ def push_due(limit: int = BATCH) -> int:
     return len(claimed)
 
 
+def push(refund: Refund) -> None:
+    """Ask the gateway about one refund now, also one that needs a person; called by support, outside transactions."""
+    write_down(refund, _question(refund)())
+
+
 def _question(refund: Refund) -> Callable[[], RefundSeen | GatewayError]:
     """What to say to the gateway: ask for the refund, or, when it is in progress, only about it."""
     attempt = refund.attempt

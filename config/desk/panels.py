@@ -6,12 +6,25 @@ from typing import Any, NamedTuple
 from django.db.models import Q, Sum
 
 from config.ground.figures import money
+from config.ground.word import Word
 from orders.catalog.models import Trade
 from orders.order.models import Order
 from orders.stock.models import KeyIssue, KeyReveal
 from orders.words import CHANNEL
 from payments.models import Attempt, InboxEntry, LedgerPosting, Refund
+from payments.words import ATTEMPT, DISPOSITION, REFUND_REASON, REFUND_STATE
 from tracking.models import Delivery
+
+SOURCE = {
+    "NOTIFY": Word("notice in", "通知"),
+    "QUERY": Word("answer to our question", "查询答复"),
+    "RESPONSE": Word("answer to our request", "请求答复"),
+    "BILL": Word("daily bill", "日账单"),
+    "MANUAL": Word("told by a person", "人工录入"),
+}
+HANDLED = Word("good, recorded", "有效，已记录", "done", "check")
+KEPT = Word("good, kept", "有效，已保存", "wait", "clock")
+FORGED = Word("refused", "已拒绝", "bad", "triangle")
 
 
 class Said(NamedTuple):
@@ -20,7 +33,8 @@ class Said(NamedTuple):
     at: datetime
     what: str
     number: str
-    answer: str
+    word: Word
+    answer: str = ""
     error: str = ""
     raw: int | None = None
 
@@ -67,22 +81,20 @@ def _channel(code: str) -> str:
 
 
 def _attempt(attempt: Attempt) -> Said:
-    answer = attempt.get_state_display()
-    if attempt.paid_minor is not None:
-        answer = f"{answer} {money(attempt.paid_minor, attempt.paid_currency or attempt.currency)}"
-    if attempt.disposition:
-        answer = f"{answer} → {attempt.get_disposition_display()}"
+    paid = "" if attempt.paid_minor is None else money(attempt.paid_minor, attempt.paid_currency or attempt.currency)
+    became = DISPOSITION[attempt.disposition]["staff"].text if attempt.disposition else ""
     what = f"{_channel(attempt.channel)} {attempt.form} {money(attempt.amount_minor, attempt.currency)}"
-    return Said(attempt.created_at, what, attempt.out_trade_no, answer, attempt.last_error)
+    answer = " → ".join(filter(None, (paid, became)))
+    return Said(attempt.created_at, what, attempt.out_trade_no, ATTEMPT[attempt.state], answer, attempt.last_error)
 
 
 def _refund(refund: Refund) -> Said:
-    what = f"{refund.get_reason_display()} {money(refund.amount_minor, refund.attempt.currency)}"
-    answer = f"{refund.get_state_display()} · {refund.tries}×"
-    return Said(refund.requested_at, what, refund.out_refund_no, answer, refund.last_error)
+    what = f"{REFUND_REASON[refund.reason]['staff'].text} {money(refund.amount_minor, refund.attempt.currency)}"
+    word, tries = REFUND_STATE[refund.state]["staff"], f"{refund.tries}×"
+    return Said(refund.requested_at, what, refund.out_refund_no, word, tries, refund.last_error)
 
 
 def _message(entry: InboxEntry) -> Said:
-    answer = entry.reject_reason or ("→ ✓" if entry.processed_at else "…")
-    what = f"{_channel(entry.channel)}: {entry.get_source_display()}"
-    return Said(entry.received_at, what, entry.dedupe_key.rpartition(":")[2], answer, "", entry.pk)
+    word = FORGED if not entry.verified else HANDLED if entry.processed_at else KEPT
+    what = f"{_channel(entry.channel)}: {SOURCE[entry.source].text}"
+    return Said(entry.received_at, what, entry.dedupe_key.rpartition(":")[2], word, entry.reject_reason, "", entry.pk)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.ground.figures import money
@@ -13,6 +13,7 @@ from orders.order.states import PaymentStatus, Status
 from orders.services.refusals import Required
 from payments import refunds, services, settle
 from payments.models import Attempt, Disposition, Refund
+from payments.words import ATTEMPT, DISPOSITION, REFUND_STATE
 from tracking.services import find_another_rider, vouch_for_hand_over
 
 NEEDS_PUSH = (*Refund.DUE, Refund.State.ABNORMAL, Refund.State.FAILED)
@@ -52,7 +53,7 @@ def _why_not_ask(order: Order) -> Words:
 
 def _ask(order: Order) -> Words:
     told = [services.ask_gateway(attempt) for attempt in _attempts(order)]
-    return " · ".join(f"{one.out_trade_no}: {one.last_error or one.get_state_display()}" for one in told)
+    return " · ".join(f"{one.out_trade_no}: {one.last_error or ATTEMPT[one.state].text}" for one in told)
 
 
 def _why_not_apply(order: Order) -> Words:
@@ -61,7 +62,7 @@ def _why_not_apply(order: Order) -> Words:
 
 def _apply(order: Order) -> Words:
     told = [settle.apply(one.public_id) for one in Attempt.objects.unapplied().filter(order=order)]
-    return " · ".join(f"{one.out_trade_no}: {one.get_disposition_display()}" for one in told)
+    return " · ".join(f"{one.out_trade_no}: {DISPOSITION[one.disposition]['staff'].text}" for one in told)
 
 
 def _why_not_push(order: Order) -> Words:
@@ -76,7 +77,9 @@ def _push(order: Order) -> Words:
         refunds.push(refund)
         keys.append(refund.pk)
     fresh = Refund.objects.filter(pk__in=keys)
-    return " · ".join(f"{one.out_refund_no}: {one.last_error or one.get_state_display()}" for one in fresh)
+    return " · ".join(
+        f"{one.out_refund_no}: {one.last_error or REFUND_STATE[one.state]['staff'].text}" for one in fresh
+    )
 
 
 def left_to_return(order: Order) -> int:
@@ -114,9 +117,9 @@ def _minor(form: Form) -> int:
     return int(amount)
 
 
-def refund_label(order: Order) -> str:
-    """What the dialog of a refund says under the amount."""
-    return _now("At most %(amount)s can still be returned.") % {"amount": money(left_to_return(order), order.currency)}
+def _at_most(order: Order) -> Words:
+    left = money(left_to_return(order), order.currency)
+    return gettext("At most %(amount)s can still be returned.") % {"amount": left}
 
 
 ANOTHER_RIDER = Repair(
@@ -128,5 +131,5 @@ APPLY = Repair("apply-money", _("Apply the money"), _("apply money"), _why_not_a
 PUSH = Repair("push-refund", _("Push the refund"), _("push refunds"), _why_not_push, after=_push)
 REFUND = Repair(
     "refund", _("Refund part…"), _("return money by hand"), _why_not_refund, _refund,
-    asks=("amount", "words"), permission="orders.return_money", is_grave=True,
+    asks=("amount", "words"), permission="orders.return_money", is_grave=True, hint=_at_most,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -116,7 +117,8 @@ def _what(request: HttpRequest) -> str:
     """Name in words what this address would have done."""
     match = request.resolver_match
     app, _sep, rest = (match.url_name or "").partition("_") if match else ("", "", "")
-    del app
     model, _sep, action = rest.rpartition("_")
-    verbs = {"changelist": _("open"), "change": _("change"), "add": _("add"), "delete": _("delete")}
-    return f"{verbs.get(action, _('open'))} {model or request.path}"
+    known = apps.all_models.get(app, {}).get(model)
+    verbs = {"add": _("add to “%(what)s”"), "change": _("change “%(what)s”"), "delete": _("delete “%(what)s”")}
+    what = known._meta.verbose_name_plural if known else request.path  # noqa: SLF001 - public by practice
+    return verbs.get(action, _("open “%(what)s”")) % {"what": what}

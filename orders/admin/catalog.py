@@ -15,14 +15,14 @@ from orders.actors import as_staff
 from orders.models import Category, OpeningHours, Option, OptionGroup, Product, Shop, ShopStaff
 
 
-class OpeningHoursInline(TabularInline):  # type: ignore[misc, type-arg]
+class OpeningHoursInline(TabularInline):
     """When the shop is open."""
 
     model = OpeningHours
     extra = 0
 
 
-class ShopStaffInline(TabularInline):  # type: ignore[misc, type-arg]
+class ShopStaffInline(TabularInline):
     """Who works there."""
 
     model = ShopStaff
@@ -31,7 +31,7 @@ class ShopStaffInline(TabularInline):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Shop)
-class ShopAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class ShopAdmin(ModelAdmin):
     """One shop. The switch goes through `set_open`, so that every screen hears of it."""
 
     list_display = ["public_id", "name_en", "name_zh", "trade", "is_listed", "is_open", "paused_until"]
@@ -56,7 +56,7 @@ class ShopAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Category)
-class CategoryAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class CategoryAdmin(ModelAdmin):
     """A section of a menu."""
 
     list_display = ["name_en", "name_zh", "shop", "place"]
@@ -68,7 +68,7 @@ class CategoryAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
     actions = None
 
 
-class OptionGroupInline(TabularInline):  # type: ignore[misc, type-arg]
+class OptionGroupInline(TabularInline):
     """The choices of a product; their options are on the choice's own page."""
 
     model = OptionGroup
@@ -77,7 +77,7 @@ class OptionGroupInline(TabularInline):  # type: ignore[misc, type-arg]
 
 
 @admin.register(Product)
-class ProductAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class ProductAdmin(ModelAdmin):
     """One product. Price, listing and sold out go through the shop's services, so that carts hear of them."""
 
     list_display = ["public_id", "name_en", "name_zh", "shop", "category", "price", "is_listed", "is_sold_out"]
@@ -120,7 +120,7 @@ class ProductAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
             services.set_sold_out(obj.public_id, sold_out=wanted["is_sold_out"], actor=actor)
 
 
-class OptionInline(TabularInline):  # type: ignore[misc, type-arg]
+class OptionInline(TabularInline):
     """The answers."""
 
     model = Option
@@ -128,7 +128,7 @@ class OptionInline(TabularInline):  # type: ignore[misc, type-arg]
 
 
 @admin.register(OptionGroup)
-class OptionGroupAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class OptionGroupAdmin(ModelAdmin):
     """A choice with its options."""
 
     list_display = ["name_en", "name_zh", "product", "least", "most"]

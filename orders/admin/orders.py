@@ -201,7 +201,7 @@ class OrderAdmin(ReadOnlyAdmin):
             "lines": order.lines.all(),
             "hands": StaffAction.objects.filter(order=order).select_related("user"),
             "panels": [{"template": name, "facts": told} for name, told in (panel(order) for panel in self.panels)],
-            "possible": [one for one, why_not in buttons if not why_not],
+            "possible": [(one, one.hint(order)) for one, why_not in buttons if not why_not],
             "impossible": [(one, why_not) for one, why_not in buttons if why_not],
             "asked": asked,
             "pressed": pressed,

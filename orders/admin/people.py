@@ -16,7 +16,7 @@ from orders.people import PHONE_DIGITS, digits_of, phone_index
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
     """One person. Only a superuser makes superusers or hands out groups."""
 
     form = UserChangeForm
@@ -27,7 +27,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
     search_fields = ["public_id", "username", "first_name"]
     search_help_text = _("User id, name or phone number")
     readonly_fields = ["public_id", "masked_phone", "last_login", "date_joined"]
-    filter_horizontal: tuple[str, ...] = ()
+    filter_horizontal = ()
     actions = None
     fieldsets = (
         (None, {"fields": ["public_id", "username", "first_name", "masked_phone", "language", "password"]}),
@@ -67,7 +67,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
 
 
 @admin.register(ShopStaff)
-class ShopStaffAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class ShopStaffAdmin(ModelAdmin):
     """Who works where."""
 
     list_display = ["user", "shop", "role"]

@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc, type-arg]
+class ReadOnlyAdmin(ModelAdmin):
     """Nothing is added, changed or deleted; changes go through services."""
 
-    actions = None
+    actions: Any = None
     list_per_page = 50
     show_full_result_count = False
 

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from config.ground.figures import money
 from orders import second_factor, services
 from orders.actors import Actor
 from orders.order.hands import StaffAction
@@ -24,6 +26,11 @@ Form = Mapping[str, Any]
 def _note(order_id: str, actor: Actor, form: Form) -> Order:
     del form
     return services.note_by_hand(order_id, actor)
+
+
+def _no_hint(order: Order) -> Words:
+    del order
+    return ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Repair:
     asks: tuple[str, ...] = ()
     permission: str = "orders.repair_order"
     is_grave: bool = False  # drawn red; asks for the second factor
+    hint: Callable[[Order], Words] = _no_hint  # what its dialog says about the money
 
 
 def carry_out(repair: Repair, order: Order, form: Form, user: User) -> Words:
@@ -100,6 +108,13 @@ def _why_not_cancel(order: Order) -> Words:
     return _("it is over") if order.is_ended else ""
 
 
+def _what_goes_back(order: Order) -> Words:
+    kept = order.paid_minor - order.returned_minor
+    if kept == 0:
+        return _("Nothing was paid, so nothing goes back.")
+    return gettext("%(amount)s goes back to the customer the way it came.") % {"amount": money(kept, order.currency)}
+
+
 def _confirm(order_id: str, actor: Actor, form: Form) -> Order:
     return services.confirm_order(order_id, minutes=whole(form, "minutes"), actor=actor)
 
@@ -134,5 +149,6 @@ START = Repair("start", _("Start preparing"), _("start orders"), only_in(Status.
 READY = Repair("ready", _("Mark ready"), _("mark orders ready"), only_in(Status.PREPARING), _ready)
 COLLECTED = Repair("collected", _("Mark collected"), _("mark orders collected"), _why_not_collect, _collect)
 CANCEL = Repair(
-    "cancel", _("Cancel order…"), _("cancel orders"), _why_not_cancel, _cancel, asks=("words",), is_grave=True
-)
+    "cancel", _("Cancel order…"), _("cancel orders"), _why_not_cancel, _cancel,
+    asks=("words",), is_grave=True, hint=_what_goes_back,
+)  # fmt: skip

@@ -33,5 +33,14 @@ async function catchUp() {
   }
 }
 
-const poll = setInterval(() => catchUp().catch(() => {}), 5_000);
-addEventListener("pagehide", () => clearInterval(poll));
+let asked = 0;
+page.addEventListener("lockstep:changed", () => {
+  clearTimeout(asked); // several events of one transaction are one look
+  asked = setTimeout(() => catchUp().catch(() => {}), 60);
+});
+setInterval(() => {
+  const pill = document.querySelector("[data-fresh]");
+  if (pill?.dataset.fresh !== "live") {
+    catchUp().catch(() => {}); // no line: look again now and then
+  }
+}, 10_000);
