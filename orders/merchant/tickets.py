@@ -163,13 +163,16 @@ def read_tickets(
     gone = _orders(shop).filter(status=Status.CANCELLED, ended_at__gte=at - GONE_FOR, pk__in=_recent(shop))
     orders = [*running, *gone.exclude(public_id__in=list(understood))]
     said = refusals or {}
-    return sorted((make_ticket(order, at, said.get(order.public_id, "")) for order in orders), key=lambda t: t.sort)
+    return sorted(
+        (make_ticket(order, at, said.get(order.public_id, "")) for order in orders),
+        key=lambda t: (t.sort, t.order.number),
+    )
 
 
 def done_today(shop: Shop, at: datetime) -> list[Ticket]:
     """What was completed since midnight of the shop's clock, newest first."""
     rows = _orders(shop).filter(status=Status.COMPLETED, ended_at__gte=midnight(shop, at), pk__in=_recent(shop))
-    return sorted((make_ticket(order, at) for order in rows), key=lambda t: t.sort)
+    return sorted((make_ticket(order, at) for order in rows), key=lambda t: (t.sort, t.order.number))
 
 
 def midnight(shop: Shop, at: datetime) -> datetime:
