@@ -70,6 +70,7 @@ def begin_import(pool: KeyPool, spooled: Path, *, file_name: str, label: str, ac
         if not head.strip() or b"\0" in head or head.startswith(FOREIGN):
             raise FileNotText(name=file_name, field="file")
         job = KeyImport(pool=pool, label=label, file_name=file_name, started_by=actor.account, size_bytes=size)
+        spooled.chmod(0o600)
         spooled.rename(path_of(job))
     except Refusal:
         spooled.unlink(missing_ok=True)
@@ -164,7 +165,7 @@ def _save_progress(job: KeyImport, start: _Start, report: ImportReport, lines: "
         stored=start.stored + report.stored,
         duplicates=start.duplicates + report.duplicates,
         unreadable=start.unreadable + report.unreadable,
-        refused=refused[: ImportReport.KEEP],
+        refused=sorted(refused)[: ImportReport.KEEP],
         next_run_at=clock.now() + LEASE,
     )
 
