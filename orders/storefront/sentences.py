@@ -10,7 +10,7 @@ from orders.words import cancel_word, facts_of, status_key, table
 
 SENTENCES: dict[str, str | Promise] = {
     "PENDING.UNPAID": _("{shop} gets your order as soon as it is paid."),
-    "PENDING.PROCESSING": _("We are asking about your payment. There is nothing you need to do."),
+    "PENDING.PROCESSING": _("Paid already? We are asking about it, wait a moment. Not yet? Then pay now."),
     "PENDING.PAID": _("{shop} answers within a few minutes."),
     "PENDING.DUE_ON_DELIVERY": _("{shop} answers within a few minutes."),
     "CONFIRMED": _("{shop} has taken your order."),

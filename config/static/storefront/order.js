@@ -6,8 +6,8 @@ import "lockstep/storefront/secrets";
 
 const page = document.querySelector("[data-order]");
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
-const story = read("story");
-const stages = read("stages");
+const story = read("story-words");
+const stages = read("stage-places");
 const OVER = ["COMPLETED", "CANCELLED"];
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: page.dataset.zone });
 
