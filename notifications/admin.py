@@ -3,6 +3,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from config.ground import clock
@@ -49,14 +50,16 @@ class ParkedEventAdmin(ReadOnlyAdmin):
     ordering = ["resolved_at", "reader", "position"]
     actions = ["retry"]
 
-    @admin.action(description="Try again now")
+    @admin.action(description=_("Try again now"))
     def retry(self, request: HttpRequest, parked: QuerySet[ParkedEvent]) -> None:
         """Make the chosen streams due: the relay tries them within a second, in order."""
         streams = set(parked.filter(resolved_at=None).values_list("reader", "stream"))
         for reader, stream in streams:
             waiting = ParkedEvent.objects.filter(reader=reader, stream=stream, resolved_at=None)
             waiting.update(next_try_at=clock.now())
-        self.message_user(request, f"{len(streams)} streams are tried again within a second.", messages.SUCCESS)
+        self.message_user(
+            request, _("Tried again within a second, in order: {n}.").format(n=len(streams)), messages.SUCCESS
+        )
 
 
 @admin.register(RegisteredHost)
