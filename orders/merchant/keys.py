@@ -134,7 +134,7 @@ def report(request: HttpRequest, shop: Shop, import_id: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{job.public_id}.csv"'
     rows = csv.writer(response)
     rows.writerow(["line", "what", "ends_in"])
-    rows.writerows([number, reason, f"'{tail}"] for number, reason, tail in job.refused)
+    rows.writerows([number, reason, f"····{tail}"] for number, reason, tail in job.refused)
     return response
 
 
