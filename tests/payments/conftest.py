@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from django.db import connections
 
 from config.local import processes
 from payments.gateways import GATEWAYS, accounts
@@ -217,7 +218,18 @@ def opened(simulator: Simulator, ask: Callable[..., Create]) -> Callable[..., st
 
 
 @pytest.fixture
-def door(simulator: Simulator, transactional_db: None, live_server: Any, settings: Any) -> str:
+def brief_connections() -> Iterator[None]:
+    """A server's thread gives its connection up with each request, so that none outlives the test database."""
+    options = connections.settings["default"]
+    usual, options["CONN_MAX_AGE"] = options["CONN_MAX_AGE"], 0
+    yield
+    options["CONN_MAX_AGE"] = usual
+
+
+@pytest.fixture
+def door(
+    simulator: Simulator, transactional_db: None, brief_connections: None, live_server: Any, settings: Any
+) -> str:
     """Our own callbacks behind a real server, which the simulator notifies; its address."""
     settings.PUBLIC_URL = live_server.url
     return str(live_server.url)
