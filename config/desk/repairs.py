@@ -1,6 +1,7 @@
 """The repairs that payments and tracking offer on the order page; config/admin.py puts them beside orders' own."""
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ from payments.models import Attempt, Disposition, Refund
 from payments.words import ATTEMPT, DISPOSITION, REFUND_STATE
 from tracking.services import find_another_rider, vouch_for_hand_over
 
+AMOUNT = re.compile(r"¥?([0-9]{1,7}(?:\.[0-9]{1,2})?)")
 NEEDS_PUSH = (*Refund.DUE, Refund.State.ABNORMAL, Refund.State.FAILED)
 
 
@@ -107,14 +109,12 @@ def _refund(order_id: str, actor: Actor, form: Form) -> object:
 
 
 def _minor(form: Form) -> int:
-    """`32` or `32.00` as typed → 3200. Raises Required for anything that is no amount above zero."""
-    try:
-        amount = Decimal(str(form.get("amount", "")).strip().lstrip("¥")) * 100
-    except InvalidOperation:
-        raise Required(field="amount") from None
-    if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
+    """`32` or `32.50` as typed → 3250. Raises Required for anything that is no amount above zero."""
+    typed = AMOUNT.fullmatch(str(form.get("amount", "")).strip())
+    amount = int(Decimal(typed[1]) * 100) if typed else 0
+    if amount == 0:
         raise Required(field="amount")
-    return int(amount)
+    return amount
 
 
 def _at_most(order: Order) -> Words:

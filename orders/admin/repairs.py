@@ -1,5 +1,6 @@
 """The repairs of the order page: a table of buttons, each exactly one service; config/desk/repairs.py adds others."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from orders.people import User
 from orders.roles import role_of
 from orders.services.refusals import Required
 
+WHOLE = re.compile(r"[0-9]{1,9}")
 Words = str | Promise
 Form = Mapping[str, Any]
 
@@ -78,7 +80,7 @@ def _with_form(repair: Repair, form: Form, order_id: str, actor: Actor) -> objec
 def whole(form: Form, name: str, *, least: int = 1) -> int:
     """A whole number that was typed. Raises Required for anything else."""
     typed = str(form.get(name, "")).strip()
-    if not typed.isascii() or not typed.isdigit() or int(typed) < least:
+    if not WHOLE.fullmatch(typed) or int(typed) < least:
         raise Required(field=name)
     return int(typed)
 

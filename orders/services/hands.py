@@ -54,7 +54,7 @@ def by_hand(
                 seen=seen_version, was=_status_at(order, seen_version), version=order.version, now=order.status
             )
         verb(order_id, as_staff(user))
-        order.refresh_from_db(fields=["version"])
+        version = Order.objects.values_list("version", flat=True).get(pk=order.pk)  # the FSM cannot load one field
         return StaffAction.objects.create(
             user=user,
             role=role,
@@ -63,7 +63,7 @@ def by_hand(
             cause=cause,
             reason=sentence,
             seen_version=seen_version,
-            version=order.version,
+            version=version,
         )
 
 
