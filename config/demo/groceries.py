@@ -132,7 +132,7 @@ def sections() -> tuple[Section, ...]:
             name,
             tuple(
                 Good(
-                    en, zh, price, _picture(en, art), count=ON_SHELF,
+                    en, zh, price, _picture(en, art), on_hand=ON_SHELF,
                     shelf=f"{aisle}-{place // SLOTS + 1:02d}-{place % SLOTS + 1}", is_cold=cold,
                 )
                 for place, (en, zh, price) in enumerate(items)

@@ -34,13 +34,13 @@ SECTIONS = (
                 NOODLE,
                 about=("Clear broth, six hours", "清汤熬六小时"),
             ),
-            Good("Lamb noodles", "羊肉面", 3200, "bowl", NOODLE, count=40),
+            Good("Lamb noodles", "羊肉面", 3200, "bowl", NOODLE, on_hand=40),
             Good("Tomato and egg noodles", "番茄鸡蛋面", 1900, "bowl", NOODLE),
             Good("Dan dan noodles", "担担面", 1800, "bowl", (SPICE, EXTRAS)),
             Good("Knife-cut noodles with pork", "猪肉刀削面", 2300, "bowl", (SPICE, EXTRAS)),
             Good("Sesame paste noodles", "麻酱拌面", 1700, "bowl", (SPICE,)),
             Good("Spring onion oil noodles", "葱油拌面", 1500, "bowl", (EXTRAS,)),
-            Good("Seafood noodles", "海鲜面", 3600, "bowl", NOODLE, count=25),
+            Good("Seafood noodles", "海鲜面", 3600, "bowl", NOODLE, on_hand=25),
         ),
     ),
     Section(
@@ -48,7 +48,7 @@ SECTIONS = (
         (
             Good("Pork and chive dumplings", "猪肉韭菜饺", 2200, "dumplings", about=("Twelve pieces", "十二只")),
             Good("Mushroom dumplings", "香菇素饺", 2000, "dumplings"),
-            Good("Prawn dumplings", "鲜虾饺", 2800, "dumplings", count=30),
+            Good("Prawn dumplings", "鲜虾饺", 2800, "dumplings", on_hand=30),
             Good("Lamb and carrot dumplings", "羊肉胡萝卜饺", 2600, "dumplings"),
             Good("Pan-fried dumplings", "锅贴", 2400, "dumplings"),
             Good("Wontons in chilli oil", "红油抄手", 1900, "dumplings", (SPICE,)),
@@ -58,7 +58,7 @@ SECTIONS = (
         ("Rice", "米饭"),
         (
             Good("Braised pork rice", "卤肉饭", 2400, "rice", (EXTRAS,)),
-            Good("Roast duck rice", "烧鸭饭", 3000, "rice", count=20),
+            Good("Roast duck rice", "烧鸭饭", 3000, "rice", on_hand=20),
             Good("Egg fried rice", "蛋炒饭", 1600, "rice", (SPICE,)),
             Good("Mapo tofu rice", "麻婆豆腐饭", 1900, "rice", (SPICE,)),
             Good("Chicken curry rice", "咖喱鸡饭", 2300, "rice", (SPICE, EXTRAS)),

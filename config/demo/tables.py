@@ -21,7 +21,7 @@ class Group(NamedTuple):
 
 
 class Good(NamedTuple):
-    """One product; `count` makes it counted stock."""
+    """One product; `on_hand` makes it counted stock."""
 
     en: str
     zh: str
@@ -29,7 +29,7 @@ class Good(NamedTuple):
     art: str
     groups: tuple[Group, ...] = ()
     about: tuple[str, str] = ("", "")
-    count: int | None = None
+    on_hand: int | None = None
     shelf: str = ""
     is_cold: bool = False
 

@@ -138,11 +138,11 @@ def _good(category: Category, good: Good, place: int) -> None:
         product.pool = KeyPool.objects.create(shop=category.shop, name=good.en)
         for _report in import_keys(product.pool, cards.keys(good.en)):
             pass
-    elif good.count is not None:
+    elif good.on_hand is not None:
         product.stock_kind = "COUNTED"
     product.save()
-    if good.count is not None:
-        Stock.objects.create(product=product, on_hand=good.count)
+    if good.on_hand is not None:
+        Stock.objects.create(product=product, on_hand=good.on_hand)
     for number, group in enumerate(good.groups):
         made = OptionGroup.objects.create(
             product=product,
