@@ -1,5 +1,6 @@
 """`manage.py second_factor sam`: a new authenticator for one person of support, shown once as a QR code."""
 
+import io
 from typing import Any
 
 import segno
@@ -29,4 +30,6 @@ class Command(BaseCommand):
         TOTPDevice.objects.filter(user=user).delete()
         device = TOTPDevice.objects.create(user=user, name="authenticator")
         self.stdout.write(f"{username} scans this with an authenticator app; it is not shown again:\n")
-        segno.make(device.config_url).terminal(out=self.stdout, compact=True)
+        picture = io.StringIO()
+        segno.make(device.config_url).terminal(out=picture, compact=True)
+        self.stdout.write(picture.getvalue())
