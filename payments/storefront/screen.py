@@ -14,7 +14,7 @@ from config.ground.figures import money
 from config.ground.word import Word
 from orders.models import Order
 from orders.order.states import SETTLED, PaymentStatus, Status
-from orders.words import CHANNEL, PAYMENT, status_word
+from orders.words import CHANNEL, PAYMENT, STATUS, status_word
 from payments.gateways import GATEWAYS
 from payments.matching import ALREADY_PAID
 from payments.models import Attempt, Disposition
@@ -39,7 +39,9 @@ class Screen:
 
     @property
     def word(self) -> Word:
-        """The order's state; once it is paid, how much."""
+        """The order's state; while there is a code to pay by it waits, and once it is paid, how much."""
+        if self.moment in {"waiting", "choose"}:
+            return STATUS["PENDING.UNPAID"]["customer"]
         if self.moment == "paid":
             paid, amount = PAYMENT["PAID"]["customer"], money(self.order.paid_minor)
             return replace(paid, en=paid.en.format(amount=amount), zh=paid.zh.format(amount=amount))

@@ -44,11 +44,11 @@ def pay(request: HttpRequest, order_id: str) -> HttpResponse:
 @never_cache
 @require_GET
 def card(request: HttpRequest, order_id: str) -> HttpResponse:
-    """The card alone; 204 while it would look the same as the one that the page shows (`seen`)."""
+    """The page without its frame; 204 while it would look the same as what the page shows (`seen`)."""
     screen = screen_of(own_order(asker(request), order_id))
     if request.GET.get("seen") == screen.tag:
         return HttpResponse(status=204)
-    return render(request, "storefront/_pay_card.html", {"screen": screen, "order": screen.order})
+    return render(request, "storefront/_pay.html", {"screen": screen, "order": screen.order})
 
 
 @never_cache
@@ -66,7 +66,7 @@ def paid_check(request: HttpRequest, order_id: str) -> HttpResponse:
         screen = screen_of(own_order(asker(request), order_id))
     context = {"screen": screen, "order": screen.order, "answer": answer, "rest": rest}
     if request.headers.get("HX-Request"):
-        return render(request, "storefront/_pay_card.html", context)
+        return render(request, "storefront/_pay.html", context)
     return _page(request, screen, answer=answer, rest=rest)
 
 
