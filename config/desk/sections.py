@@ -46,7 +46,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Card keys"), "key", "orders.KeyPool"),
     ),
     _("Outside"): (
-        Item(_("Gateway messages"), "message", "payments.InboxEntry"),
+        Item(_("Gateway inbox"), "message", "payments.InboxEntry"),
         Item(_("Ledger"), "yuan", "payments.LedgerEntry"),
         Item(_("Hourly checks"), "refresh", "payments.Run"),
         Item(_("Webhooks"), "link", "notifications.RegisteredHost"),

@@ -29,12 +29,19 @@ from orders.services import record_denied
 from orders.services.hands import RoleMissing
 
 View = Callable[..., HttpResponse]
+NOT_HERE = frozenset({"token_blacklist", "axes"})
 
 
 class Desk(UnfoldAdminSite):
     """Django's admin with our door, our sections and our first page."""
 
     index_template = "admin/operations.html"
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Take every list but those of NOT_HERE: they show live tokens, or rows that only their app should touch."""
+        models: list[Any] = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        wanted = [model for model in models if model._meta.app_label not in NOT_HERE]  # noqa: SLF001 - public by practice
+        super().register(wanted, admin_class, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Support, with the second factor where it is needed."""

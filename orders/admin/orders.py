@@ -29,7 +29,7 @@ from config.ground.word import Word
 from orders import second_factor, words
 from orders.admin import repairs, xray
 from orders.admin.readonly import ReadOnlyAdmin
-from orders.admin.repairs import Repair
+from orders.admin.repairs import Repair, Words
 from orders.order.hands import StaffAction
 from orders.order.models import Order
 from orders.people import PHONE_DIGITS, digits_of, phone_index
@@ -184,12 +184,16 @@ class OrderAdmin(ReadOnlyAdmin):
             raise Http404
         return order
 
+    def why_not(self, request: HttpRequest, repair: Repair, order: Order) -> Words:
+        """Why this person cannot press it now; empty when they can."""
+        return repair.why_not(order) or ("" if request.user.has_perm(repair.permission) else _("for a support lead"))
+
     def page(
         self, request: HttpRequest, order: Order, *, refusal: Refusal | None = None, pressed: Repair | None = None
     ) -> TemplateResponse:
         """Draw everything about one order."""
         events = xray.events_of(order)
-        buttons = [(one, one.why_not(order)) for one in self.repairs if one is not repairs.NOTE]
+        buttons = [(one, self.why_not(request, one, order)) for one in self.repairs if one is not repairs.NOTE]
         asked = pressed.does if pressed else request.GET.get("ask", "")
         facts = {
             "title": order.public_id,

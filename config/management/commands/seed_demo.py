@@ -31,6 +31,7 @@ class Command(BaseCommand):
         """Seed unless the first demo person exists."""
         if settings.PRODUCTION:
             raise CommandError("The demo is for development; this is production. Nothing was written.")
+        staff_roles()
         if User.objects.filter(username=PEOPLE[0].username).exists():
             self.stdout.write("The demo is already there.")
             return
@@ -59,7 +60,6 @@ class Command(BaseCommand):
 
 
 def _people() -> dict[str, User]:
-    staff_roles()
     secret = make_password(PASSWORD)  # one slow hash for all of them
     people = {}
     for person in PEOPLE:

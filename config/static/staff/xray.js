@@ -33,6 +33,11 @@ async function catchUp() {
   }
 }
 
+for (const dialog of document.querySelectorAll("dialog[open]")) {
+  dialog.close(); // the server opened it in the page's flow, for browsers without script
+  dialog.showModal();
+}
+
 let asked = 0;
 page.addEventListener("lockstep:changed", () => {
   clearTimeout(asked); // several events of one transaction are one look
