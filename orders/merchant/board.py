@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -74,7 +74,9 @@ def board_facts(request: HttpRequest, shop: Shop, refusals: Mapping[str, str] | 
 @at_shop
 @require_GET
 def ticket(request: HttpRequest, shop: Shop, order_id: str) -> HttpResponse:
-    """One ticket as it is now, for the board to put into its column; 204 when it left this board."""
+    """One ticket as it is now, for the board to put into its column; 204 when it is not (or no longer) on it."""
+    if shop.orders.filter(public_id=order_id, payment_status__in=WAITING_FOR_MONEY).exists():
+        return HttpResponse(status=204)
     return show_ticket(request, shop, order_id)
 
 
