@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import orjson
 from django.conf import settings
+from django.db import transaction
 from django.utils.translation import get_language
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
@@ -18,7 +21,7 @@ from orders.actors import Actor, as_customer, as_merchant, as_rider, as_staff
 from orders.api.limits import ReadThrottle, WriteThrottle
 from orders.order.models import Order
 from orders.order.road import NoSuchOrder
-from orders.people import User
+from orders.people import ShopStaff, User
 from orders.services import Answer, once, remember
 
 ACTORS: dict[str, Callable[[User], Actor]] = {
@@ -60,6 +63,13 @@ def seen_order(request: Request, order_id: str) -> tuple[Order, str]:
     return order, role
 
 
+def require_staffed(request: Request, order_id: str) -> None:
+    """Raises NoSuchOrder unless the order is at a shop where this principal works."""
+    workplaces = ShopStaff.objects.filter(user=principal(request), shop__orders__public_id=order_id)
+    if not workplaces.exists():
+        raise NoSuchOrder
+
+
 def acting(request: Request, role: str) -> Actor:
     """The principal as the actor of a service."""
     return ACTORS[role](principal(request))
@@ -68,20 +78,36 @@ def acting(request: Request, role: str) -> Actor:
 Work = Callable[[], tuple[int, dict[str, Any]]]
 
 
+@cache
+def _shape(kind: type[Serializer[Any]]) -> Serializer[Any]:
+    return kind()
+
+
+def checked(kind: type[Serializer[Any]], document: Any) -> dict[str, Any]:
+    """The validated body. Raises ValidationError.
+
+    Building a serializer costs more than asking it, and asking leaves nothing behind in it: one of each kind is kept.
+    """
+    values: dict[str, Any] = _shape(kind).run_validation(document)
+    return values
+
+
 def created_once(request: Request, door: str, work: Work) -> Response:
-    """Answer a creating POST; with an `Idempotency-Key` it happens once, however often it is sent."""
-    return _by_key(request, door, work, once)
+    """Answer a creating POST by `work`, in a transaction; with an `Idempotency-Key` once, however often it is sent."""
+    return _by_key(request, door, work, once, transaction.atomic(work))
 
 
 def remembered(request: Request, door: str, work: Work) -> Response:
     """As `created_once`, for work that calls a gateway and is safe to repeat by itself."""
-    return _by_key(request, door, work, remember)
+    return _by_key(request, door, work, remember, work)
 
 
-def _by_key(request: Request, door: str, work: Work, way: Callable[[str, str, str, bytes, Work], Answer]) -> Response:
+def _by_key(
+    request: Request, door: str, work: Work, way: Callable[[str, str, str, bytes, Work], Answer], without_key: Work
+) -> Response:
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
     if not key:
-        status, body = work()
+        status, body = without_key()
         return Response(body, status=status)
     raw = orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS, default=str)
     answer = way(principal(request).public_id, door, key, raw, work)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from orders import services
 from orders.actors import Actor
 from orders.api import shapes
-from orders.api.asking import View, acting, seen_order
+from orders.api.asking import View, acting, checked, require_staffed
 from orders.api.orders import PROBLEM
 from orders.order.models import Order
 from orders.order.states import RejectKind
@@ -44,15 +44,9 @@ class KitchenView(View):
 
     def answer(self, request: Request, order_id: str) -> Response:
         """Run the verb for staff of the order's shop; the order is not found for anybody else."""
-        order, role = seen_order(request, order_id)
-        if role != "merchant":
-            raise services.NoSuchOrder
-        words: dict[str, Any] = {}
-        if self.body is not None:
-            body = self.body(data=request.data)
-            body.is_valid(raise_exception=True)
-            words = body.validated_data
-        return Response(shapes.order_response(self.act(order.public_id, acting(request, role), words)))
+        require_staffed(request, order_id)
+        words = checked(self.body, request.data) if self.body is not None else {}
+        return Response(shapes.order_response(self.act(order_id, acting(request, "merchant"), words)))
 
     def act(self, order_id: str, actor: Actor, words: dict[str, Any]) -> Order:
         """The service call."""

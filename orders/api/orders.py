@@ -11,7 +11,7 @@ from notifications.models import Event
 from orders import services
 from orders.access import visible_orders
 from orders.api import shapes
-from orders.api.asking import View, acting, created_once, person, principal, private, seen_order
+from orders.api.asking import View, acting, checked, created_once, person, principal, private, seen_order
 from orders.services import Item, Placement
 
 PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
@@ -56,11 +56,10 @@ class OrdersView(View):
     )
     def post(self, request: Request) -> Response:
         """Place an order; paying is a second call."""
-        body = shapes.OrderRequest(data=request.data)
-        body.is_valid(raise_exception=True)
+        placement = _placement(request, checked(shapes.OrderRequest, request.data))
 
         def work() -> tuple[int, dict[str, Any]]:
-            order = services.place_order(_placement(request, body.validated_data), customer=principal(request))
+            order = services.place_within(placement, customer=principal(request))
             return 201, shapes.order_response(order)
 
         response = created_once(request, "createOrder", work)

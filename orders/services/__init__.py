@@ -34,7 +34,7 @@ from orders.services.menu import (
 )
 from orders.services.once import Answer, IdempotencyConflict, once, remember
 from orders.services.pay import begin_payment, mark_paid, record_return, release_payment
-from orders.services.place import Item, Placement, place_order
+from orders.services.place import Item, Placement, place_order, place_within
 from orders.services.pools import add_pool, void_text
 from orders.services.shelf import (
     all_units_left,
@@ -86,6 +86,7 @@ __all__ = [
     "pick_line",
     "pick_up",
     "place_order",
+    "place_within",
     "record_denied",
     "record_return",
     "reject_order",

@@ -80,6 +80,13 @@ def place_order(
     A guest's link is opened by `guest_secret`, of which only a hash is stored. Raises the refusals of
     orders/services/refusals.py, each naming its field.
     """
+    return place_within(placement, customer=customer, guest_secret=guest_secret, at=at)
+
+
+def place_within(
+    placement: Placement, *, customer: User | None, guest_secret: str = "", at: datetime | None = None
+) -> Order:
+    """`place_order` for a caller whose transaction is rolled back by any refusal, which saves a savepoint."""
     moment = at or clock.now()
     offer = read_offer(placement.shop_id, [item.product_id for item in placement.items], moment)
     if offer is None:
