@@ -21,7 +21,7 @@ from orders.services import Placement
 from orders.storefront import basket, refused, shelves
 from orders.storefront.forms import AddressForm, CheckoutForm
 from orders.storefront.found import listed_shop
-from orders.storefront.kept import keep_address, keep_link, kept_address
+from orders.storefront.kept import keep_address, keep_link, kept_address, masked
 
 DOOR = "checkout"  # the operation under which keys of this form are remembered
 
@@ -50,6 +50,7 @@ def _show(request: HttpRequest, shop: Shop, form: CheckoutForm, *, status: int) 
         "form": form,
         "basket": cart,
         "kept": form.kept,
+        "masked": masked(str(form.kept.get("phone", ""))),
         "is_digital": shop.trade == Trade.DIGITAL,
         "key": form.data.get("key") or ids.new_secret(),
         "method": form.data.get("method") or Method.WECHAT,

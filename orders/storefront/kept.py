@@ -33,6 +33,11 @@ def kept_address(request: HttpRequest) -> dict[str, Any]:
     return last.recipient if last else {}
 
 
+def masked(phone: str) -> str:
+    """`138 **** 2071`: enough to know one's own number again."""
+    return f"{phone[:3]} **** {phone[-4:]}" if len(phone) > 7 else ""
+
+
 def keep_link(request: HttpRequest, order_id: str, secret: str) -> None:
     """Remember the secret of a guest's order, so that its page can show the private link."""
     links = dict(list(request.session.get(LINKS, {}).items())[-MOST_LINKS + 1 :])

@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from config.ground.problems import Refusal
@@ -19,6 +18,7 @@ from orders.order.states import RUNNING, CancelReason
 from orders.people import User, hash_key
 from orders.storefront import basket, sentences, timeline
 from orders.storefront.facts import Facts
+from orders.storefront.found import order_or_missing
 from orders.storefront.kept import keep_link, kept_link
 
 ORDERS_A_PAGE = 20
@@ -71,17 +71,10 @@ def page_of(request: HttpRequest, order_id: str) -> dict[str, Any]:
     return {"order": order, "shop": order.shop, "facts": Facts(order), "link": kept_link(request, order_id)}
 
 
-def _found(request: HttpRequest, order_id: str) -> dict[str, Any]:
-    try:
-        return page_of(request, order_id)
-    except NoSuchOrder:
-        raise Http404 from None
-
-
-@never_cache
+@order_or_missing
 def order(request: HttpRequest, order_id: str) -> HttpResponse:
     """The live page of one order."""
-    context = _found(request, order_id)
+    context = page_of(request, order_id)
     found: Order = context["order"]
     context |= {
         "labels": sentences.labels(found),
@@ -91,36 +84,36 @@ def order(request: HttpRequest, order_id: str) -> HttpResponse:
     return render(request, "storefront/order.html", context)
 
 
-@never_cache
+@order_or_missing
 def panel(request: HttpRequest, order_id: str, panel: str) -> HttpResponse:
     """One part of the order page anew."""
     if panel not in PANELS:
         raise Http404
-    return render(request, f"storefront/_{panel}.html", _found(request, order_id))
+    return render(request, f"storefront/_{panel}.html", page_of(request, order_id))
 
 
-@never_cache
+@order_or_missing
 def guest(request: HttpRequest, order_id: str, secret: str) -> HttpResponse:
     """A private link: right, it opens the order for this browser; wrong, there is no such order."""
     found = Order.objects.filter(public_id=order_id).exclude(guest_hash="").first()
     known = found.guest_hash if found else hash_key("")
     if not hmac.compare_digest(known, hash_key(secret)) or found is None:
-        raise Http404
+        raise NoSuchOrder
     remember_guest(request, order_id)
     keep_link(request, order_id, secret)
     return redirect("storefront:order", order_id)
 
 
-@never_cache
+@order_or_missing
 def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
     """Say what comes back, then cancel. Once the kitchen has begun this leads back to the order."""
-    context = _found(request, order_id)
+    context = page_of(request, order_id)
     if request.method == "POST":
         user = request.user if isinstance(request.user, User) else None
         try:
             services.cancel_order(order_id, reason=CancelReason.CUSTOMER, actor=as_customer(user))
         except Refusal as refusal:
-            context = _found(request, order_id) | {"sentence": refusal.detail}
+            context = page_of(request, order_id) | {"sentence": refusal.detail}
             return render(request, "storefront/cancel.html", context, status=refusal.status)
         return redirect("storefront:order", order_id)
     if not context["facts"].is_cancellable:
@@ -129,8 +122,9 @@ def cancel(request: HttpRequest, order_id: str) -> HttpResponse:
 
 
 @require_POST
+@order_or_missing
 def again(request: HttpRequest, order_id: str) -> HttpResponse:
     """Put the same things into the cart once more."""
-    found: Order = _found(request, order_id)["order"]
+    found: Order = page_of(request, order_id)["order"]
     basket.refill(request, found)
     return redirect("storefront:shop", found.shop.public_id)

@@ -6,11 +6,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from config.ground import clock
 from orders import words
 from orders.access import asker
-from orders.catalog.models import Trade
+from orders.catalog.models import Shop, Trade
 from orders.order.states import RUNNING
 from orders.services.shelf import LOW
 from orders.storefront import basket, shelves
@@ -91,14 +92,22 @@ def product(request: HttpRequest, shop_id: str, product_id: str) -> HttpResponse
     form = ChoiceForm(request.POST or None, good=good)
     if request.method == "POST" and form.is_valid():
         basket.put(request, found, form.item())
-        if request.htmx and request.htmx.current_url_abs_path != request.path:  # type: ignore[attr-defined]
-            return answer(request, found, product_id)
-        return redirect(f"{reverse('storefront:shop', args=[shop_id])}#{product_id}")
+        return _chosen(request, found, product_id)
     context = {"shop": found, "good": good, "form": form, "basket": basket.read(request, found)}
     status = 422 if form.errors else 200
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "storefront/_choice.html", context, status=status)
     return render(request, "storefront/product.html", context, status=status)
+
+
+def _chosen(request: HttpRequest, found: Shop, product_id: str) -> HttpResponse:
+    """On the menu only the cart changes; from anywhere else one goes to the menu."""
+    menu = reverse("storefront:shop", args=[found.public_id])
+    if not request.htmx:  # type: ignore[attr-defined]
+        return redirect(f"{menu}#{product_id}")
+    if request.htmx.current_url_abs_path != menu:  # type: ignore[attr-defined]
+        return HttpResponseClientRedirect(menu)
+    return answer(request, found, product_id)
 
 
 def card(request: HttpRequest, shop_id: str, product_id: str) -> HttpResponse:

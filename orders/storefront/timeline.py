@@ -1,7 +1,7 @@
 """What happened to an order, line by line, read from the log; the order page draws it and order.js continues it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +37,7 @@ class Moment:
     what: str
     why: str = ""
     at: datetime | None = None
+    version: int = 0
 
 
 def timeline(order: Order, events: Iterable[Event]) -> list[Moment]:
@@ -45,14 +46,13 @@ def timeline(order: Order, events: Iterable[Event]) -> list[Moment]:
     if order.is_ended:
         return lines
     if lines and lines[-1].kind == "was":
-        newest = lines[-1]
-        lines[-1] = Moment("now", "", newest.what, newest.why, newest.at)
+        lines[-1] = replace(lines[-1], kind="now", icon="")
     return [*lines, Moment("later", "", str(LAST[order.fulfilment]), at=order.promised_to)]
 
 
 def events_of(order: Order) -> list[Event]:
-    """Its stream, oldest first."""
-    return list(Event.objects.filter(stream=order.stream).order_by("version"))
+    """Its stream up to the order's own version, oldest first: what comes later is told by the live line."""
+    return list(Event.objects.filter(stream=order.stream, version__lte=order.version).order_by("version"))
 
 
 def promised_by(events: Iterable[Event]) -> datetime | None:
@@ -64,7 +64,7 @@ def promised_by(events: Iterable[Event]) -> datetime | None:
 def _moment(order: Order, event: Event) -> Moment:
     item = event.data.get("item") or {"en": "", "zh": ""}
     word = event_word(event.type, event.data, item=in_language(item["en"], item["zh"]))
-    return Moment(KIND[word.family], word.icon, word.text, _why(order, event), event.at)
+    return Moment(KIND[word.family], word.icon, word.text, _why(order, event), event.at, event.version)
 
 
 def _why(order: Order, event: Event) -> str:

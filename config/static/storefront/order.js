@@ -60,7 +60,7 @@ function tell(frame) {
   const { data, type, at } = frame;
   const words = story[`${type}.${data.how}`] ?? story[type];
   const list = document.getElementById("timeline");
-  if (!words || !list) {
+  if (!words || !list || list.querySelector(`[data-version="${frame.version}"]`)) {
     return;
   }
   const item = data.item?.[document.documentElement.lang.startsWith("zh") ? "zh" : "en"] ?? "";
@@ -74,6 +74,7 @@ function tell(frame) {
   const isOver = OVER.includes(data.status ?? page.dataset.status);
   const kind = words.kind === "was" && !isOver ? "now" : words.kind;
   const fresh = line(kind, fill(words.text, { item }), fill(words.why, data), at);
+  fresh.dataset.version = frame.version;
   fresh.classList.add("changed");
   if (later && !isOver) {
     later.before(fresh);
@@ -106,8 +107,8 @@ page.addEventListener("live:frame", ({ target, detail: frame }) => {
   tell(frame);
   if (OVER.includes(data.status)) {
     reload("hero", "courier", "actions");
-  } else if (data.paymentStatus) {
-    reload("hero", "actions");
+  } else if (data.paymentStatus || frame.type === "order.confirmed") {
+    reload("hero", "actions"); // until when the shop answers; what it promised
   }
   if (data.status === "ON_DELIVERY") {
     reload("courier"); // the door code is for now
