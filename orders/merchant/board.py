@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -16,6 +16,7 @@ from orders.catalog.models import Shop
 from orders.merchant import tickets
 from orders.merchant.columns import COLUMNS, in_columns
 from orders.merchant.door import actor_of, at_shop, order_of
+from orders.order.states import WAITING_FOR_MONEY
 
 UNDERSTOOD = "understood_orders"  # session key: cancelled tickets that were read on this screen
 KEPT = 200
