@@ -52,6 +52,13 @@ def money_banner(order: Order) -> dict[str, Any]:
     }
 
 
+@register.simple_tag
+def money_back(order: Order) -> int:
+    """How much came in that was not the order's and goes back: while it is not 0, money was charged after all."""
+    kept = Attempt.objects.filter(order=order).exclude(disposition__in=["", Disposition.APPLIED])
+    return sum(attempt.paid_minor or 0 for attempt in kept)
+
+
 @register.inclusion_tag("storefront/_money_story.html")
 def money_panel(order: Order) -> dict[str, Any]:
     """Tell each refund of an order to the second: asked for, accepted, where and when it arrives."""
