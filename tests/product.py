@@ -76,6 +76,36 @@ class Product:
         paths = sorted((self.folder / "logs").glob("*.log"))
         return "".join(path.read_text(encoding="utf-8", errors="replace") for path in paths)
 
+    def dump(self) -> str:
+        """Every row of every table, as a backup would hold it."""
+        tables = self.rows(
+            "SELECT format('%%I', relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = %s::regnamespace",
+            "public",
+        )
+        with psycopg.connect(self.database) as connection:
+            return "".join(self._copy(connection, name) for (name,) in tables)
+
+    @staticmethod
+    def _copy(connection: psycopg.Connection, table: str) -> str:
+        with connection.cursor().copy(f"COPY {table} TO STDOUT") as rows:
+            return b"".join(bytes(row) for row in rows).decode()
+
+    def scans_and_pays(self, code: str) -> None:
+        """A buyer's phone scans the code of a WeChat payment and presses pay at the gateway's cashier."""
+        with httpx.Client(trust_env=False, follow_redirects=True) as phone:
+            page = phone.get(f"{self.cashier}/scan", params={"code_url": code})
+            phone.post(str(page.url), data={"decision": "pay"}).raise_for_status()
+
+    def until_it_answers(self, seconds: float = 30) -> None:
+        """Wait until the address answers with a page."""
+        assert processes.wait_until(self._answers, seconds=seconds), "it does not answer any more"
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/readyz", trust_env=False, timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
     def kill(self, name: str) -> int:
         """Pull the plug on one program, with all its processes; returns how many there were."""
         ours = f"LOCKSTEP_PROCESS={name}".encode()

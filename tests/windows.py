@@ -57,7 +57,8 @@ class Window:
     def chooses(self, *words: str) -> None:
         """Tick the boxes and circles with these labels."""
         for label in words:
-            self.page.get_by_label(label, exact=True).or_(self.page.get_by_label(label)).first.check()
+            choice = self.page.locator("label", has_text=re.compile(f"^\\s*{re.escape(label)}"))
+            choice.locator("input[type=radio], input[type=checkbox]").first.check()
 
     def writes(self, label: str, text: str) -> None:
         """Fill in a field."""
@@ -103,8 +104,10 @@ class Window:
         self._expected.append(pattern)
 
     def _hear(self, message: ConsoleMessage) -> None:
-        text = f"{message.text} ({message.location.get('url', '')})"
-        if message.type == "error" and not any(re.search(pattern, text) for pattern in self._expected):
+        where = message.location.get("url", "")
+        text = f"{message.text} ({where})"
+        is_ours = not where or where.startswith(self.address)
+        if message.type == "error" and is_ours and not any(re.search(pattern, text) for pattern in self._expected):
             self.complaints.append(text)
 
 

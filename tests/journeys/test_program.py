@@ -1,8 +1,8 @@
 """Ivy's program buys a meal, a shop's program cooks it, a rider's program carries it: the whole story by REST."""
 
 import json
+from uuid import uuid4
 
-import httpx
 from websockets.sync.client import connect
 
 from config.local.processes import wait_until
@@ -10,48 +10,22 @@ from tests.product import STACK
 
 pytestmark = STACK
 
-DOOR = {
-    "name": "Ivy Chan",
-    "phone": "13800132099",
-    "line": "4 Willow Court, Flat 12",
-    "city": "Shanghai",
-    "location": {"lat": 31.233, "lng": 121.478},
-}
 
-
-def noodles(program):
-    """The noodle house, and one bowl with everything a bowl must say."""
-    shops = program.get("/restaurants")["results"]
-    shop = next(shop for shop in shops if shop["trade"] == "MEAL")
-    menu = program.get(f"/restaurants/{shop['restaurantId']}/menu")
-    bowl = next(product for product in menu["products"] if product["name"] == "Beef hand-pulled noodles")
-    chosen = [{"optionId": group["options"][0]["optionId"]} for group in bowl["groups"] if group["least"]]
-    return shop["restaurantId"], {"productId": bowl["productId"], "quantity": 2, "options": chosen}
-
-
-def pays_by_scanning(way):
-    """The buyer's phone scans the code and presses pay."""
-    with httpx.Client(trust_env=False, follow_redirects=True) as phone:
-        page = phone.get(way["cashier"], params={"code_url": way["codeUrl"]})
-        phone.post(str(page.url), data={"decision": "pay"}).raise_for_status()
-
-
-def test_a_meal_is_ordered_paid_cooked_and_carried_by_programs(product):
+def test_a_meal_is_ordered_paid_cooked_and_carried_by_programs(product, story):
     """Each step is one call; the order's own page of events tells the same story, without a gap."""
     ivy, bruno, ravi = product.program(), product.program("bruno"), product.program("ravi")
-    shop, bowl = noodles(ivy)
-    wish = {"restaurantId": shop, "items": [bowl], "address": DOOR, "paymentMethod": "WECHAT"}
-
-    placed = ivy.post("/orders", wish, Idempotency_Key="ivy-lunch-1")
-    again = ivy.post("/orders", wish, Idempotency_Key="ivy-lunch-1")
+    wish = story.wish(ivy, "WECHAT")
+    key = str(uuid4())
+    placed = ivy.post("/orders", wish, Idempotency_Key=key)
+    again = ivy.post("/orders", wish, Idempotency_Key=key)
     assert placed["status"] == "PENDING"
     assert placed["paymentStatus"] == "UNPAID"
     assert placed["total"] == {"amount": "56.00", "currency": "CNY"}  # two bowls of ¥26.00, delivery ¥4.00
     assert again["orderId"] == placed["orderId"]  # said twice, ordered once
     order = f"/orders/{placed['orderId']}"
 
-    way = ivy.post(f"{order}/payments", Idempotency_Key="ivy-pays-1")
-    pays_by_scanning(way | {"cashier": f"{product.cashier}/scan"})
+    way = ivy.post(f"{order}/payments", Idempotency_Key=f"{key}-pays")
+    product.scans_and_pays(way["codeUrl"])
     assert wait_until(lambda: ivy.get(order)["paymentStatus"] == "PAID", seconds=10)
 
     assert bruno.post(f"{order}/confirm", {"minutes": 15})["status"] == "CONFIRMED"
@@ -71,13 +45,10 @@ def test_a_meal_is_ordered_paid_cooked_and_carried_by_programs(product):
     assert list(dict.fromkeys(steps)) == ["PENDING", "CONFIRMED", "PREPARING", "READY", "ON_DELIVERY", "COMPLETED"]
 
 
-def test_a_program_with_a_session_follows_its_order_on_the_socket(product):
+def test_a_program_with_a_session_follows_its_order_on_the_socket(product, story):
     """The socket greets with the order as it is, then says each step as it happens, once and in order."""
     ana, bruno = product.program("ana"), product.program("bruno")
-    shop, bowl = noodles(ana)
-    wish = {"restaurantId": shop, "items": [bowl], "address": DOOR, "paymentMethod": "CASH"}
-    placed = ana.post("/orders", wish, Idempotency_Key="ana-follows-1")
-    order = placed["orderId"]
+    order = story.orders(ana)
     line = connect(
         f"{product.address.replace('http', 'ws')}/live/ws",
         subprotocols=["lockstep.v1"],
@@ -100,12 +71,10 @@ def test_a_program_with_a_session_follows_its_order_on_the_socket(product):
     assert started["version"] == accepted["version"] + 1
 
 
-def test_a_stranger_s_program_finds_nothing(product):
+def test_a_stranger_s_program_finds_nothing(product, story):
     """An order is nobody else's business: not readable, not movable, not followable."""
     ana = product.program("ana")
-    shop, bowl = noodles(ana)
-    wish = {"restaurantId": shop, "items": [bowl], "address": DOOR, "paymentMethod": "WECHAT"}
-    order = ana.post("/orders", wish, Idempotency_Key="ana-private-1")["orderId"]
+    order = story.orders(ana, "WECHAT")
     leo = product.program("leo")
     for verb in ("", "/events"):
         assert leo.asks("GET", f"/orders/{order}{verb}").status_code == 404
