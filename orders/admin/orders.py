@@ -53,7 +53,7 @@ class ByPublicId(ChangeList):
 class OrderAdmin(ReadOnlyAdmin):
     """To read, to search, and to repair by the services."""
 
-    list_display = ["public_id", "short_number", "state", "payment", "shop", "method", "total", "placed"]
+    list_display = ["public_id", "short_number", "state", "payment", "shop", "pays_by", "total", "placed"]
     list_display_links = ["public_id"]
     list_filter = [
         ("status", ChoicesDropdownFilter),
@@ -93,6 +93,11 @@ class OrderAdmin(ReadOnlyAdmin):
     def payment(self, order: Order) -> SafeString:
         """The word of support."""
         return _badge(words.payment_word(order, "staff", amount=money(order.paid_minor, order.currency)))
+
+    @admin.display(description=_("method"), ordering="method")
+    def pays_by(self, order: Order) -> str:
+        """The channel's name."""
+        return words.CHANNEL[order.method].text
 
     @admin.display(description=_("total"))
     def total(self, order: Order) -> str:

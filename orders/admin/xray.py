@@ -111,4 +111,4 @@ def _parties(order: Order) -> str:
 def reach_of(order: Order) -> dict[str, str]:
     """How the customer is reached, the phone number masked to its ends."""
     phone = str(order.recipient.get("phone", "")) or (order.customer.phone if order.customer else "")
-    return {"phone": f"{phone[:3]} **** {phone[-4:]}" if phone else "", "method": order.get_method_display()}
+    return {"phone": f"{phone[:3]} **** {phone[-4:]}" if phone else "", "method": words.CHANNEL[order.method].text}
