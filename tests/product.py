@@ -56,6 +56,11 @@ class Product:
         assert up, self._said.read_text(encoding="utf-8", errors="replace")
         self.database = envfile.read(self.folder / "env")["DATABASE_URL"]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a command needs around it to find this product."""
+        return dict(self._environment)
+
     def stop(self) -> None:
         """As Ctrl-C does."""
         self._process.send_signal(signal.SIGINT)
