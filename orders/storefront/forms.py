@@ -110,6 +110,8 @@ def _name(group: OptionGroup) -> str:
 class Spot(forms.Form):
     """Where on the map, if the person let the browser say it (WGS-84)."""
 
+    use_required_attribute = False  # a folded-away field must not stop the browser from sending the form
+
     lat = forms.FloatField(required=False, min_value=-90, max_value=90, widget=forms.HiddenInput)
     lng = forms.FloatField(required=False, min_value=-180, max_value=180, widget=forms.HiddenInput)
 

@@ -179,6 +179,11 @@ def test_address_is_remembered_sealed(client, noodles, cart):
     assert Order.objects.latest("pk").recipient["line"] == TYPED["line"]
 
 
+def test_no_folded_field_is_required_by_the_browser(client, cart):
+    page = client.get(reverse("storefront:checkout", args=[cart.public_id])).content.decode()
+    assert " required" not in page, "the browser would refuse to send a form whose hidden field is empty"
+
+
 def test_account_remembers_the_address_of_its_last_order(client, cast, make_order):
     order = make_order("COMPLETED")
     client.force_login(cast.ana)
