@@ -30,7 +30,7 @@ class PaymentRequest(serializers.Serializer[Any]):
 
 
 class PaymentWay(serializers.Serializer[Any]):
-    """How to pay: one of the two addresses, until when. Neither: the gateway has not answered yet, ask again."""
+    """How to pay: one of the two addresses, until when."""
 
     codeUrl = serializers.CharField(required=False, help_text="to be shown as a QR code")
     redirectUrl = serializers.CharField(required=False, help_text="where to send the buyer's browser")
@@ -71,6 +71,8 @@ class PaymentsView(View):
                 actor=acting(request, role),
                 client_ip=request.META.get("REMOTE_ADDR"),
             )
+            if not attempt.has_a_way:  # not remembered: asked again, the same attempt may have one
+                raise services.unreachable(attempt.channel)
             return 201, _way(attempt)
 
         return remembered(request, f"startPayment {order.public_id}", work)

@@ -57,15 +57,15 @@ def query(attempt: Attempt) -> Heard:
 
 
 def close(attempt: Attempt) -> Heard:
-    """Let nobody pay it any more; when money was faster, ask for it.
+    """Let nobody pay it any more; when money was faster, or when the gateway never heard of it, ask.
 
-    A gateway that never heard of it (ABSENT) may still hear: Alipay's signed address works until its deadline.
+    ABSENT closes nothing: Alipay's signed address works until its deadline.
     """
     try:
         answer = GATEWAYS[attempt.channel].close(attempt.out_trade_no)  # type: ignore[index]
     except GatewayError as error:
         return Heard(error=str(error)[:300])
-    return query(attempt) if answer == "PAID" else Heard(was_closed=answer == "CLOSED")
+    return Heard(was_closed=True) if answer == "CLOSED" else query(attempt)
 
 
 def try_create(attempt: Attempt) -> Created | GatewayError:

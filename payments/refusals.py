@@ -13,14 +13,6 @@ class PaymentClosed(Refusal):
     message = _("The time to pay has run out and nothing was charged. Your cart is still here.")
 
 
-class PaymentUnknown(Refusal):
-    """The gateway was asked and has not answered."""
-
-    code = "payment_unknown"
-    status = 202
-    message = _("{channel} has not answered yet. We keep asking; do not pay again.")
-
-
 class GatewayUnreachable(Refusal):
     """No payment could be opened there now."""
 

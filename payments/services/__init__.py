@@ -4,7 +4,7 @@ from payments.services.ask import ask_gateway, close_attempt
 from payments.services.cash import collect_cash
 from payments.services.give_back import request_refund
 from payments.services.hear import hear_notification
-from payments.services.start import open_attempt, start_payment
+from payments.services.start import open_attempt, start_payment, unreachable
 
 __all__ = [
     "ask_gateway",
@@ -14,4 +14,5 @@ __all__ = [
     "open_attempt",
     "request_refund",
     "start_payment",
+    "unreachable",
 ]

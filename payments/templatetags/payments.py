@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from config.ground.figures import clock_time, money
 from orders.catalog.models import in_language
-from orders.models import Order
+from orders.models import Fulfilment, Order
 from orders.order.states import PaymentStatus
 from orders.words import CHANNEL
 from payments.models import Attempt, Disposition, Refund
@@ -64,6 +64,13 @@ def money_panel(order: Order) -> dict[str, Any]:
     """Tell each refund of an order to the second: asked for, accepted, where and when it arrives."""
     refunds = Refund.objects.filter(attempt__order=order).select_related("attempt").order_by("requested_at", "pk")
     return {"order": order, "refunds": [_story(refund, order) for refund in refunds]}
+
+
+@register.inclusion_tag("merchant/_counter.html", takes_context=True)
+def counter_panel(context: template.Context, order: Order, back: str = "") -> dict[str, Any]:
+    """Give the shop the button for cash while the customer who comes for it has not paid; nothing else."""
+    is_due = order.payment_status == PaymentStatus.DUE_ON_DELIVERY and order.fulfilment == Fulfilment.COLLECTION
+    return {"order": order, "is_due": is_due, "back": back, "csrf_token": context.get("csrf_token")}
 
 
 @register.inclusion_tag("rider/_cash_panel.html", takes_context=True)

@@ -1,6 +1,7 @@
 """Cash at the door: collected once, exactly, by the rider who carries it; then the order may be handed over."""
 
 import pytest
+from django.template import Context, Template
 
 from orders import services as orders
 from orders.actors import SYSTEM, as_rider
@@ -65,9 +66,13 @@ def test_cash_for_an_order_that_was_cancelled_meanwhile_is_recorded_and_owed_bac
 
 def test_the_rider_presses_one_button(at_the_door, cast, client):
     client.force_login(cast.ravi)
+    words = Template("{% load payments %}{% cash_panel order %}").render(Context({"order": fresh(at_the_door)}))
+    assert f'action="/rider/jobs/{at_the_door.public_id}/cash/"' in words
     page = client.post(f"/rider/jobs/{at_the_door.public_id}/cash/", {"amount": at_the_door.total_minor})
     assert page.status_code == 302
     assert fresh(at_the_door).payment_status == "PAID"
+    words = Template("{% load payments %}{% cash_panel order %}").render(Context({"order": fresh(at_the_door)}))
+    assert "<form" not in words
 
 
 @pytest.mark.parametrize("who", ["mallory", "ana", "bruno"])

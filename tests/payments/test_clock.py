@@ -168,6 +168,17 @@ def test_cancelling_while_the_gateway_is_away_goes_on_closing(silent, make_order
     assert (fresh(attempt).state, silent.trade(attempt.out_trade_no)["state"]) == ("CLOSED", "CLOSED")
 
 
+def test_a_page_nobody_opened_is_closed_for_good_at_its_deadline(silent, make_order):
+    order = make_order(paid=False)
+    attempt = start(order, "ALIPAY")
+    make_due(order)
+    assert expire_due() == 1
+    assert fresh(attempt).state == "CLOSING", "its address still works at the gateway"
+    Attempt.objects.filter(pk=attempt.pk).update(gateway_expires_at=clock.now())
+    ask_now()
+    assert fresh(attempt).state == "CLOSED"
+
+
 @pytest.fixture
 def paid(simulator, door, make_order):
     """An order whose money came in and was applied."""
