@@ -141,6 +141,7 @@ def test_late_money_is_said_in_full_here_and_on_the_order_page(order, ana, simul
     assert "Your payment came late, all of it goes back" in page
     assert "Arrives in your WeChat balance" in page
     assert page.count("There is nothing you need to do.") == 1
+    assert "Nothing was charged" not in page
 
 
 def test_speaks_chinese(order, ana, simulator):
