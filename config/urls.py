@@ -15,6 +15,7 @@ handler500 = "config.errors.server_error"
 urlpatterns = [
     path("", include("orders.storefront.urls")),
     path("account/", include("orders.account.urls")),
+    path("merchant/", include("payments.merchant.urls")),
     path("merchant/", include("orders.merchant.urls")),
     path("warehouse/", include("orders.warehouse.urls")),
     path("", include("payments.storefront.urls")),

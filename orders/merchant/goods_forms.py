@@ -24,7 +24,7 @@ def in_minor(amount: Decimal | None) -> int:
 
 def in_yuan(amount_minor: int) -> Decimal:
     """Fen → yuan as shown in a field."""
-    return Decimal(amount_minor) / 100
+    return Decimal(amount_minor).scaleb(-2)
 
 
 class PriceField(forms.DecimalField):

@@ -5,15 +5,16 @@ from datetime import timedelta
 from django.db import transaction
 
 from config.ground import clock
+from config.ground.figures import money
 from orders import promise
 from orders.actors import SYSTEM, Actor
 from orders.catalog.models import Trade
 from orders.order import road
 from orders.order.models import Fulfilment, Order, OrderLine
 from orders.order.road import Step, WrongMoment
-from orders.order.states import SETTLED, RejectKind, Status
+from orders.order.states import SETTLED, PaymentStatus, RejectKind, Status
 from orders.services.cancel import cancel_locked
-from orders.services.refusals import AlreadyAccepted, LinesOpen
+from orders.services.refusals import AlreadyAccepted, CashStillDue, LinesOpen
 from orders.stock import counted
 
 MOST_MINUTES = 180
@@ -92,10 +93,12 @@ def mark_ready(order_id: str, *, actor: Actor) -> Order:
 
 @transaction.atomic
 def collect_order(order_id: str, *, actor: Actor) -> Order:
-    """The customer came and took it; cash must be paid by then."""
+    """The customer came and took it; refuses while cash is due (CashStillDue)."""
     order = road.locked(order_id)
     if order.fulfilment != Fulfilment.COLLECTION:
         raise WrongMoment(order)
+    if order.status == Status.READY and order.payment_status == PaymentStatus.DUE_ON_DELIVERY:
+        raise CashStillDue(amount=money(order.total_minor, order.currency))
     columns = {"ended_at": clock.now()}
     road.move(order, order.collect, Step("order.completed", {"how": "COLLECTED"}, columns=columns), actor)
     counted.take(order.pk)

@@ -161,6 +161,25 @@ def test_the_customer_who_comes_takes_it_at_the_counter(bruno, make_order):
     assert (order.status, order.completed_how) == ("COMPLETED", "COLLECTED")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_cash_at_the_counter_comes_before_the_bag(bruno, cast, noodles, make_order):
+    """The button first asks for the money; without it nobody takes the bag, and only this shop may count it."""
+    order = make_order("READY", collects=True, method="CASH")
+    html = bruno.get(board_of(noodles.shop)).content.decode()
+    assert "I have ¥80.00 in hand" in html
+    assert "collected/" not in html
+    refused = press(bruno, order, "collected", **HTMX)
+    assert refused.status_code == 409
+    assert "Collect ¥80.00 in cash first" in refused.content.decode()
+    assert press(bruno, order, "cash", {"amount": "1"}, **HTMX).status_code in {409, 422}
+    assert "collected/" in press(bruno, order, "cash", {"amount": "8000"}, **HTMX).content.decode()
+    press(bruno, order, "collected")
+    order.refresh_from_db()
+    assert (order.status, order.payment_status) == ("COMPLETED", "PAID")
+    bruno.force_login(cast.mallory)
+    assert press(bruno, order, "cash", {"amount": "8000"}).status_code == 404
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "htmx"])
 def test_says_on_the_ticket_who_was_faster(bruno, cast, make_order, headers):
     order = make_order("PENDING")

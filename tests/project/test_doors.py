@@ -30,7 +30,7 @@ WHO = {
         merchant:call_off merchant:sold_out merchant:step merchant:products merchant:new_product merchant:product
         merchant:product_row merchant:sale merchant:count merchant:choice merchant:keys merchant:pool
         merchant:void_key merchant:key_import merchant:stop_import merchant:import_report
-        warehouse:orders warehouse:picker warehouse:press
+        warehouse:orders warehouse:picker warehouse:press counter:counted
     """,
     RIDER: """
         rider:jobs rider:duty rider:job rider:claim rider:release rider:collect rider:hand_over cash:collected

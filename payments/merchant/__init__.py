@@ -1,0 +1,1 @@
+"""What the shop presses when a customer pays at its counter."""

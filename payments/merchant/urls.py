@@ -1,0 +1,8 @@
+"""The shop's address for cash, below /merchant/."""
+
+from django.urls import path
+
+from payments.merchant import views
+
+app_name = "counter"
+urlpatterns = [path("<shop_id>/orders/<order_id>/cash/", views.counted, name="counted")]
