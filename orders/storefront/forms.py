@@ -127,7 +127,7 @@ class AddressForm(Spot):
     line = forms.CharField(label=gettext_lazy("Street, house, unit"), max_length=200, error_messages=REQUIRED)
     city = forms.CharField(label=gettext_lazy("City (optional)"), max_length=60, required=False)
     name = forms.CharField(label=gettext_lazy("Name"), max_length=60, error_messages=REQUIRED)
-    phone = forms.CharField(label=gettext_lazy("Phone for the rider"), max_length=30, error_messages=REQUIRED)
+    phone = forms.CharField(label=gettext_lazy("Mobile number"), max_length=30, error_messages=REQUIRED)
 
     def clean_phone(self) -> str:
         """Eleven digits."""

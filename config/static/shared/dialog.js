@@ -8,7 +8,7 @@ let opener = null;
 function show(dialog, from) {
   opener = from;
   dialog.showModal();
-  const first = dialog.querySelector("[data-dialog-safe]") ?? dialog.querySelector("input, select, textarea");
+  const first = dialog.querySelector("[data-dialog-safe]") ?? dialog.querySelector("input:not([type=hidden]), select, textarea");
   first?.focus();
 }
 

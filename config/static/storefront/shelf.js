@@ -6,6 +6,7 @@ import { toast } from "lockstep/toast";
 
 const page = document.querySelector("[data-shop]");
 const words = page.dataset;
+const shut = document.getElementById("shut");
 
 function badge(card, { soldOut, left }) {
   card.querySelector(".foot .badge")?.remove();
@@ -49,10 +50,10 @@ page.addEventListener("live:frame", ({ target, detail: { type, data } }) => {
   if (target !== page) {
     return;
   }
-  if ("open" in data) {
-    document.getElementById("shut").hidden = data.open;
-  } else if (type === "shop.paused") {
-    document.getElementById("shut").hidden = false;
+  if (data.open === false || type === "shop.paused") {
+    shut.hidden = false;
+  } else if (type === "shop.opened") {
+    shut.hidden = true; // a snapshot knows the switch only, not the opening hours
   }
   for (const [id, about] of Object.entries(data.products ?? {})) {
     stock(id, about);
