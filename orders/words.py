@@ -303,13 +303,16 @@ def status_key(order: Order) -> str:
 
 
 def facts_of(order: Order) -> dict[str, Any]:
-    """What the placeholders of a status word stand for: `time` ready by (shop's zone), `n` of `m` lines settled."""
+    """What the placeholders of a status word stand for: `time` ready by (shop's zone), `n` of `m` lines picked.
+
+    A line that was struck out is not waited for: it counts on neither side.
+    """
     facts: dict[str, Any] = {"time": "", "n": 0, "m": 0}
     if order.ready_by:
         facts["time"] = order.ready_by.astimezone(order.shop.tz).strftime("%H:%M")
     if order.status == Status.PREPARING and order.trade == "GROCERY":
-        lines = list(order.lines.all())
-        facts |= {"n": sum(line.state != "OPEN" for line in lines), "m": len(lines)}
+        states = [line.state for line in order.lines.all() if line.state != "STRUCK"]
+        facts |= {"n": states.count("PICKED"), "m": len(states)}
     return facts
 
 

@@ -5,7 +5,7 @@ from django.db import transaction
 from notifications.log import Heard, hears
 from notifications.models import Event
 from orders.order import road
-from payments import settle
+from payments import settle, tasks
 from payments.models import Refund
 from payments.refusals import NothingToReturn
 from payments.services import request_refund
@@ -35,6 +35,7 @@ def refund_what_is_owed(event: Heard) -> None:
             )
     except NothingToReturn:
         return
+    transaction.on_commit(_hint, robust=True)
 
 
 @hears("order.cancelled")
@@ -44,6 +45,11 @@ def close_what_is_open(event: Heard) -> None:
     order = road.locked(event.ref)
     settle.close_the_rest(order)
     settle.release_if_idle(order)
+
+
+def _hint() -> None:
+    """Push the refund now instead of at the next round; only a hint, the round comes anyway."""
+    tasks.push_refunds.apply_async(queue="slow", retry=False)
 
 
 def _was_paid_before(event: Heard) -> bool:

@@ -16,6 +16,7 @@ from orders.order.states import SETTLED, CancelReason, Status
 from orders.services.cancel import cancel_locked
 from orders.services.refusals import LineUnknown, QuantityWrong
 from orders.stock import counted
+from orders.words import facts_of, status_key
 
 STRIKEABLE = {Status.PENDING, Status.CONFIRMED, Status.PREPARING}
 
@@ -95,6 +96,4 @@ def _progress(order: Order) -> dict[str, Any]:
     """How many lines are settled, for the picking badge."""
     if order.trade != Trade.GROCERY or order.status != Status.PREPARING:
         return {}
-    states = list(order.lines.values_list("state", flat=True))
-    done = sum(state != OrderLine.State.OPEN for state in states)
-    return {"word": "PREPARING.GROCERY", "facts": {"n": done, "m": len(states), "time": ""}}
+    return {"word": status_key(order), "facts": facts_of(order)}
