@@ -135,7 +135,7 @@ def window(product: Product, browser: Browser) -> Iterator[OpenWindow]:
     def open_window(person: str = "", **options: Any) -> Window:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
         contexts.append(context)
-        opened = Window(context.new_page(), product.address, person)
+        opened = tab(context, product.address, person)
         windows.append(opened)
         if person:
             signs_in(opened)
@@ -146,6 +146,11 @@ def window(product: Product, browser: Browser) -> Iterator[OpenWindow]:
         context.close()
     complaints = [f"{window.person or 'guest'}: {line}" for window in windows for line in window.complaints]
     assert not complaints, "\n".join(complaints)
+
+
+def tab(context: BrowserContext, address: str, person: str) -> Window:
+    """A new tab of a browser, watched."""
+    return Window(context.new_page(), address, person)
 
 
 def signs_in(window: Window) -> None:

@@ -47,9 +47,10 @@ def test_groceries_with_one_thing_missing(product, window, story):
     gone = ana.page.locator("[data-live-panel=lines] li", has=ana.page.locator(".out", has_text=missing))
     expect(gone).to_contain_text("Sold out.")
 
-    # its money is asked back by the clock, and the page says when it has been returned
+    # its money is on the way back at once, and the page says when it has arrived
     price = {"Bananas, 1 kg": "¥6.90", "Kiwis, 6": "¥14.90", "Lemons, 4": "¥7.90"}[missing]
-    ana.sees(f"−{price}", inside="[data-live-panel=money]", within=60_000)
+    ana.sees(f"Refund of {price}", inside="[data-live-panel=money]")
+    ana.sees("Back in your Alipay balance", inside="[data-live-panel=money]", within=60_000)
 
     # packed, collected, handed over
     chen.presses("Ready")

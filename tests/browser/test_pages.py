@@ -1,0 +1,169 @@
+"""Every page of every surface, as the right person, in both languages, light and dark, wide and narrow.
+
+Each is looked at by axe-core (WCAG 2.2 A and AA), must fit 320 px without scrolling sideways, and must not make the
+browser complain. Pictures of all of them are written to `.lockstep/test/pages/`: look at them after a change.
+"""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from config.local.places import PROJECT
+from tests.product import STACK
+from tests.windows import signs_in, tab
+
+pytestmark = [*STACK, pytest.mark.browser]
+
+PICTURES = PROJECT / ".lockstep" / "test" / "pages"
+RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], preload: false, resultTypes: ['violations']}"
+SIZES = {1280: 900, 375: 812, 320: 700}
+# in pairs: each language meets each width and each theme
+LOOKED_AT = {("en", 1280, "light"), ("en", 375, "dark"), ("zh-hans", 375, "light"), ("zh-hans", 1280, "dark")}
+
+# name → (who opens it, path; {name} is an order of the world, {MEAL} a shop, [name of a product] its number)
+PAGES = {
+    "storefront-home": ("", "/"),
+    "storefront-home-running": ("mei", "/"),
+    "storefront-search": ("", "/?q=noodles"),
+    "storefront-nothing": ("", "/?q=zzzzzz"),
+    "shop-menu": ("", "/shops/{MEAL}/"),
+    "shop-menu-grocery": ("", "/shops/{GROCERY}/"),
+    "shop-menu-keys": ("", "/shops/{DIGITAL}/"),
+    "product-options": ("", "/shops/{MEAL}/products/{noodles}/"),
+    "cart": ("leo", "/cart/{MEAL}/"),
+    "checkout": ("leo", "/checkout/{MEAL}/"),
+    "address": ("", "/address/"),
+    "pay": ("mei", "/orders/{unpaid}/pay/"),
+    "orders-list": ("mei", "/orders/"),
+    "orders-none": ("", "/orders/"),
+    "order-unpaid": ("mei", "/orders/{unpaid}/"),
+    "order-new": ("mei", "/orders/{new}/"),
+    "order-paid": ("mei", "/orders/{paid}/"),
+    "order-cooking": ("mei", "/orders/{cooking}/"),
+    "order-ready": ("mei", "/orders/{claimed}/"),
+    "order-live": ("mei", "/orders/{carried}/"),
+    "order-done": ("mei", "/orders/{done}/"),
+    "order-keys": ("mei", "/orders/{keys}/"),
+    "order-cancelled": ("mei", "/orders/{cancelled}/"),
+    "order-cancel": ("mei", "/orders/{paid}/cancel/"),
+    "signin": ("", "/account/signin/"),
+    "signup": ("", "/account/signup/"),
+    "merchant-board": ("bruno", "/merchant/{MEAL}/"),
+    "merchant-board-keys": ("dana", "/merchant/{DIGITAL}/"),
+    "merchant-order": ("bruno", "/merchant/{MEAL}/orders/{cooking}/"),
+    "merchant-order-new": ("bruno", "/merchant/{MEAL}/orders/{paid}/"),
+    "merchant-reject": ("bruno", "/merchant/{MEAL}/orders/{paid}/reject/"),
+    "merchant-call-off": ("bruno", "/merchant/{MEAL}/orders/{cooking}/call-off/"),
+    "merchant-sold-out": ("bruno", "/merchant/{MEAL}/orders/{cooking}/lines/1/sold-out/"),
+    "merchant-products": ("bruno", "/merchant/{MEAL}/products/"),
+    "merchant-product": ("bruno", "/merchant/{MEAL}/products/{noodles}/"),
+    "merchant-product-new": ("bruno", "/merchant/{MEAL}/products/new/"),
+    "merchant-keys": ("dana", "/merchant/{DIGITAL}/keys/"),
+    "merchant-keys-pool": ("dana", "/merchant/{DIGITAL}/keys/{pool}/"),
+    "picking": ("chen", "/warehouse/{GROCERY}/"),
+    "picker": ("chen", "/warehouse/{GROCERY}/{picking}/"),
+    "rider-jobs": ("ravi", "/rider/"),
+    "rider-jobs-running": ("rosa", "/rider/"),
+    "rider-job-collect": ("rosa", "/rider/jobs/{claimed}/"),
+    "rider-job": ("rosa", "/rider/jobs/{carried}/"),
+    "rider-job-done": ("rosa", "/rider/jobs/{done}/"),
+    "admin-operations": ("sam", "/admin/"),
+    "admin-orders": ("sam", "/admin/orders/order/"),
+    "admin-xray": ("sam", "/admin/orders/order/{carried}/change/"),
+    "admin-differences": ("sam", "/admin/payments/difference/"),
+    "admin-payments": ("sam", "/admin/payments/attempt/"),
+    "admin-shops": ("sam", "/admin/orders/shop/"),
+    "nowhere": ("", "/no/such/page/"),
+}
+
+
+@pytest.fixture(scope="module")
+def desks(product, browser):
+    """One signed-in window a person, kept for the whole file."""
+    opened = {}
+
+    def desk(person):
+        if person not in opened:
+            context = browser.new_context(locale="en-GB", reduced_motion="reduce")
+            opened[person] = tab(context, product.address, person)
+            if person:
+                signs_in(opened[person])
+        return opened[person]
+
+    yield desk
+    for window in opened.values():
+        window.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def places(world, desks):
+    """What stands for the names in the paths; leo's cart is filled on the way."""
+    made = world.world
+    noodles = made.product_id("MEAL", "Beef hand-pulled noodles")
+    leo = desks("leo")
+    leo.goes_to(f"/shops/{world.shops.MEAL}/")
+    leo.presses("Add Pork and chive dumplings")
+    leo.sees("¥26.00", inside="#cart")
+    leo.complaints.clear()
+    pool = made.product.rows("SELECT public_id FROM orders_keypool ORDER BY id LIMIT 1")
+    known = {"noodles": noodles, "pool": pool[0][0]}
+    return vars(world.orders) | vars(world.shops) | known
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(desks, places, name):
+    """Nothing for axe-core to find, nothing beyond the edge at 320 px, nothing in the console."""
+    person, path = PAGES[name]
+    window = desks(person)
+    window.complaints.clear()
+    found = []
+    for language in ("en", "zh-hans"):
+        window.page.context.add_cookies([{"name": "language", "value": language, "url": window.address}])
+        window.page.set_viewport_size({"width": 1280, "height": 900})
+        window.goes_to(path.format(**places))
+        window.page.evaluate(Axe().axe_script)
+        for width, height in SIZES.items():
+            window.page.set_viewport_size({"width": width, "height": height})
+            found += looks_at(window.page, name, language, width)
+    expected = ["status of 404"] if name == "nowhere" else []
+    found += [line for line in window.complaints if not any(words in line for words in expected)]
+    assert not found, "\n".join(found)
+
+
+def looks_at(page, name, language, width):
+    """What is wrong with the page in this language and width, as lines."""
+    if width == 320:
+        over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        return [f"{language} 320: {over} px beyond the edge: {_widest(page)}"] if over > 0 else []
+    found = []
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        suffix = f"{'.zh' if language != 'en' else ''}-{width}{'-dark' if theme == 'dark' else ''}"
+        if language == "en" or (language, width, theme) in LOOKED_AT:
+            picture(page, PICTURES / f"{name}{suffix}.png")
+        if (language, width, theme) in LOOKED_AT:
+            broken = page.evaluate(f"axe.run(document, {RULES}).then(found => found.violations)")
+            found += [_told(rule, f"{language} {width} {theme}") for rule in broken]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def picture(page, path: Path):
+    """The whole page as a picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path, full_page=True)
+
+
+def _told(rule, where):
+    nodes = "; ".join(
+        f"{node['target'][-1]} {node['failureSummary'].splitlines()[-1].strip()}" for node in rule["nodes"][:4]
+    )
+    return f"{where}: {rule['id']} ({rule['help']}) at {len(rule['nodes'])}: {nodes}"
+
+
+def _widest(page):
+    return page.evaluate(
+        "[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)"
+        ".slice(0, 4).map(e => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)"
+    )
