@@ -16,6 +16,7 @@ from config.local import envfile, places, processes, table
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
 from config.local.services import Services
+from config.local.supervisor import Program
 
 STATE = places.PROJECT / ".lockstep" / "bench"
 UNLIMITED = {  # the throttles stay in the path, they only never say no
@@ -60,8 +61,12 @@ class Stand:
 
     def start(self, name: str, **environment: str) -> None:
         """Start one program of config/local/table.py (web, live, relay) exactly as shipped."""
-        program = next(program for program in table.application(self._plan()) if program.name == name)
+        program = self._program(name)
         self.start_words(name, program.words, program.ready, **environment)
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """The command line of that program."""
+        return self._program(name).words
 
     def start_words(
         self, name: str, words: tuple[str, ...], ready: processes.Condition, **environment: str
@@ -99,6 +104,9 @@ class Stand:
     def sockets(self) -> Path:
         """The folder of PostgreSQL's socket."""
         return self._services.sockets
+
+    def _program(self, name: str) -> Program:
+        return next(program for program in table.application(self._plan()) if program.name == name)
 
     def _plan(self) -> table.Plan:
         return table.Plan(

@@ -21,10 +21,10 @@ def run(stand: Stand) -> list[Row]:
     """Measure."""
     stall = goods.market("kitchen")
     _, buyer_key = goods.person("hungry")
-    text = _peer(_placed(stall, buyer_key), stall)
+    text = _peer(placed(stall, buyer_key), placed(stall, buyer_key), stall)
     ours = WARM + round(OURS_PER_SECOND * stand.seconds)
     share = round(PEER_PER_SECOND * stand.seconds) // SESSIONS
-    first = goods.copies(_placed(stall, buyer_key), ours + share * SESSIONS)
+    first = goods.copies(placed(stall, buyer_key), ours + share * SESSIONS)
     wishes = [_confirm(first + n, stall.owner_key) for n in range(ours)]
     stand.start("web")
     try:
@@ -66,7 +66,8 @@ def _confirmed() -> int:
     return Event.objects.filter(type="order.confirmed").count()
 
 
-def _placed(stall: goods.Market, key: str) -> Order:
+def placed(stall: goods.Market, key: str) -> Order:
+    """A fresh order at this stall."""
     body = goods.order_body(stall, stall.first)
     answer = Client().post("/api/v1/orders", body, content_type="application/json", headers={"X-Api-Key": key})
     return Order.objects.get(public_id=answer.json()["orderId"])
@@ -76,19 +77,20 @@ def _confirm(pk: int, key: str) -> str:
     return request("POST", f"/api/v1/orders/ord_{goods.FIRST_REF + pk}/confirm", {"X-Api-Key": key}, MINUTES)
 
 
-def _peer(order: Order, stall: goods.Market) -> str:
-    """One real confirmation's statements; each session confirms orders of its own."""
+def _peer(earlier: Order, order: Order, stall: goods.Market) -> str:
+    """One real confirmation's statements (not the day's first); each session confirms orders of its own."""
 
-    def call() -> None:
+    def call(order: Order) -> None:
         path = f"/api/v1/orders/{order.public_id}/confirm"
         headers = {"X-Api-Key": stall.owner_key}
         answer = Client().post(path, MINUTES, content_type="application/json", headers=headers)
         assert answer.status_code == 200, answer.content
 
+    call(earlier)
     variables = rf"""
 \set k :k + 1
 \set pk :first + :client_id * :share + :k
 \set ref {goods.FIRST_REF} + :pk
 """
     replace = {order.public_id: "ord_:ref", f"WHERE id = {order.pk} AND version": "WHERE id = :pk AND version"}
-    return pgbench.script(pgbench.statements(call), variables, replace)
+    return pgbench.script(pgbench.statements(lambda: call(order)), variables, replace)
