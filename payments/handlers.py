@@ -1,5 +1,7 @@
 """What payments do on hearing what happened to an order. Wired in config/events.py; safe to hear twice."""
 
+from functools import partial
+
 from django.db import transaction
 
 from notifications.log import Heard, hears
@@ -7,7 +9,7 @@ from notifications.models import Event
 from orders.order import road
 from payments import settle, tasks
 from payments.models import Refund
-from payments.refusals import NothingToReturn
+from payments.refusals import NothingToReturn, RefundTooMuch
 from payments.services import request_refund
 
 REASONS = {
@@ -26,15 +28,24 @@ def refund_what_is_owed(event: Heard) -> None:
             reason = REASONS.get(event.data["reason"], Refund.Reason.MANUAL)
             request_refund(event.ref, reason=reason, key=f"cancel:{event.ref}")
         elif _was_paid_before(event):
-            request_refund(
-                event.ref,
-                amount_minor=event.data["amountMinor"],
-                reason=Refund.Reason.STRUCK_OUT,
-                key=f"strike:{event.ref}:{event.version}",
-                item=event.data["item"],
-            )
+            _return_struck(event)
     except NothingToReturn:
         return
+
+
+def _return_struck(event: Heard) -> None:
+    """Give back what was struck out, or what is left when support returned some of it by hand before."""
+    give = partial(
+        request_refund,
+        event.ref,
+        reason=Refund.Reason.STRUCK_OUT,
+        key=f"strike:{event.ref}:{event.version}",
+        item=event.data["item"],
+    )
+    try:
+        give(amount_minor=event.data["amountMinor"])
+    except RefundTooMuch:
+        give()
     transaction.on_commit(_hint, robust=True)
 
 
