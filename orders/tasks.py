@@ -4,7 +4,7 @@ from celery import shared_task
 
 from config.ground import clock
 from orders.order.models import Order
-from orders.order.states import PaymentStatus, Status
+from orders.order.states import ANSWERABLE, Status
 from orders.services import keyfile, reject_unanswered
 
 BATCH = 200
@@ -12,10 +12,10 @@ BATCH = 200
 
 @shared_task
 def reject_unanswered_orders() -> int:
-    """Reject every paid or cash order whose time to answer ran out; returns how many. Safe to repeat."""
+    """Reject every order that was paid (or is for cash) and not answered in time; returns how many. Safe to repeat."""
     due = Order.objects.filter(
         status=Status.PENDING,
-        payment_status__in=[PaymentStatus.PAID, PaymentStatus.DUE_ON_DELIVERY],
+        payment_status__in=ANSWERABLE,
         answer_by__lte=clock.now(),
     ).order_by("answer_by", "id")
     rejected = [reject_unanswered(order_id) for order_id in due.values_list("public_id", flat=True)[:BATCH]]

@@ -10,7 +10,7 @@ from django_fsm import ConcurrentTransitionMixin, FSMField
 from config.ground import clock, ids, vault
 from orders.catalog.models import Product, Shop, Trade, in_language
 from orders.order import lifecycle
-from orders.order.states import CancelReason, Method, PaymentStatus, Status
+from orders.order.states import ANSWERABLE, CancelReason, Method, PaymentStatus, Status
 
 
 def new_order_id() -> str:
@@ -147,9 +147,7 @@ class Order(ConcurrentTransitionMixin, lifecycle.Lifecycle, models.Model):
             models.Index(
                 fields=["answer_by", "id"],
                 name="orders_waiting_for_answer",
-                condition=Q(
-                    status=Status.PENDING, payment_status__in=[PaymentStatus.PAID, PaymentStatus.DUE_ON_DELIVERY]
-                ),
+                condition=Q(status=Status.PENDING, payment_status__in=ANSWERABLE),
             ),
             models.Index(
                 fields=["ready_by", "id"],

@@ -66,5 +66,11 @@ class CompletedHow(models.TextChoices):
 
 
 SETTLED = frozenset({PaymentStatus.PAID, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.DUE_ON_DELIVERY})
+ANSWERABLE = (  # money settled, even if some or all of it went back while the shop said nothing
+    PaymentStatus.PAID,
+    PaymentStatus.DUE_ON_DELIVERY,
+    PaymentStatus.PARTLY_REFUNDED,
+    PaymentStatus.REFUNDED,
+)
 WAITING_FOR_MONEY = frozenset({PaymentStatus.UNPAID, PaymentStatus.PROCESSING})
 RUNNING = (Status.PENDING, Status.CONFIRMED, Status.PREPARING, Status.READY, Status.ON_DELIVERY)

@@ -98,3 +98,14 @@ def test_every_reason_to_cancel_has_its_words():
     reasons = {reason for reason in CancelReason.values if reason != "MERCHANT_REJECTED"}
     rejections = {f"MERCHANT_REJECTED.{kind}" for kind in RejectKind.values}
     assert set(words.CANCEL) == reasons | rejections
+
+
+@pytest.mark.parametrize("returned", [100, None])
+def test_an_order_that_money_went_back_for_is_answered_or_rejected_like_any_other(make_order, returned):
+    """A line struck out (or a return by hand) before the shop answered leaves nobody waiting for ever."""
+    order = make_order("PENDING")
+    services.record_return(order.public_id, amount_minor=returned or order.total_minor)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orders_order SET answer_by = now() - interval '1 s' WHERE id = %s", [order.pk])
+    assert reject_unanswered_orders() == 1
+    assert Order.objects.get(pk=order.pk).status == "CANCELLED"
