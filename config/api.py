@@ -11,6 +11,7 @@ WEBHOOK_HEADERS = {
     "webhook-timestamp": "Seconds since 1970 of this attempt.",
     "webhook-signature": "`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, several while a secret rotates.",
 }
+JSON, PROBLEM_JSON = "application/json", "application/problem+json"
 
 urlpatterns = [
     path("", include("orders.api.urls")),
@@ -38,4 +39,26 @@ def add_callback_headers(result: dict[str, Any], **_context: Any) -> dict[str, A
                         }
                         for name, words in WEBHOOK_HEADERS.items()
                     ]
+    return result
+
+
+def document_problems(result: dict[str, Any], **_context: Any) -> dict[str, Any]:
+    """Document what every operation may answer besides its own: problems, as problem+json.
+
+    Without a valid token or key 401 (where one is asked for), too fast 429, an id that nothing has 404, a body that
+    cannot be read or believed 400, 413, 415 and 422.
+    """
+    problem = {"$ref": "#/components/schemas/Problem"}
+    for address, path_item in result["paths"].items():
+        for operation in path_item.values():
+            codes = {"400", "429"}
+            codes |= {"401"} if any(operation.get("security", [{}])) or "/auth/" in address else set()
+            codes |= {"404"} if "{" in address else set()
+            codes |= {"413", "415", "422"} if "requestBody" in operation else set()
+            for code in sorted(codes - set(operation["responses"])):
+                operation["responses"][code] = {"description": "problem+json", "content": {JSON: {"schema": problem}}}
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            for answer in operation["responses"].values():
+                if answer.get("content", {}).get(JSON, {}).get("schema") == problem:
+                    answer["content"] = {PROBLEM_JSON: {"schema": problem}}
     return result

@@ -9,6 +9,10 @@ from django.utils.translation import gettext as _
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400: the request itself cannot be read."""
     del exception  # its text may repeat what was sent
+    if request.path.startswith("/api/"):
+        problem = {"type": "/problems/bad_request", "title": "bad request", "status": 400, "code": "bad_request"}
+        detail = str(_("Nothing was changed. Go back, look at what was typed and send it again."))
+        return JsonResponse(problem | {"detail": detail}, status=400, content_type="application/problem+json")
     return render(request, "400.html", status=400)
 
 

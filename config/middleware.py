@@ -1,23 +1,80 @@
-"""What happens around every page: a trace number, a language, and a kind answer to a refusal."""
+"""What happens around every page: who asks, a trace number, a language, and a kind answer to a refusal."""
 
 import re
 import secrets
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.db import DataError
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
+from config import errors
 from config.ground.problems import Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
 # W3C Trace Context: version, trace id, parent id, flags; an id of zeros only is not one
 TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+
+NUL = "\0"  # PostgreSQL keeps it in no text
+LONGEST_NAME = 255  # bytes of one part of an address; no file name is longer
+
+
+class ClientMiddleware:
+    """Makes REMOTE_ADDR the caller's address behind the proxies of settings.TRUSTED_PROXIES, and nobody else's word.
+
+    Each of our proxies appends the address that it saw to X-Forwarded-For, so the list is read from its end, up to
+    the first address that is no proxy of ours; what a caller wrote before that is never looked at.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+        self.trusted = [ip_network(network) for network in settings.TRUSTED_PROXIES]
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Set the address before limits, sign-in and the record of revealed keys look at it."""
+        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        address = _address(request.META.get("REMOTE_ADDR", ""))
+        while address is not None and self._is_ours(address) and hops and (told := _address(hops.pop())) is not None:
+            address = told
+        if address is not None:
+            request.META["REMOTE_ADDR"] = str(address)
+        return self.get_response(request)
+
+    def _is_ours(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self.trusted)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        return None
+
+
+class ReadableMiddleware:
+    """Answers for every view what no view can look up: an address or a field that holds NUL, an endless name."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Find nothing under an address that nothing can have. Raises Http404."""
+        path = request.path_info
+        if NUL in path or any(len(part.encode()) > LONGEST_NAME for part in path.split("/")):
+            raise Http404
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Say 400 when PostgreSQL refused a text for the NUL in it; leave every other exception to Django."""
+        is_nul = isinstance(exception, DataError) and ("NUL" in str(exception) or "\\u0000" in str(exception))
+        return errors.bad_request(request) if is_nul else None
 
 
 class TraceMiddleware:

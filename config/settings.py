@@ -48,6 +48,7 @@ PUBLIC_URL = env.text("LOCKSTEP_PUBLIC_URL", None if PRODUCTION else "http://loc
 _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = env.words("LOCKSTEP_HOSTS", _public.hostname or "") if PRODUCTION else ["*"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# addresses or networks whose X-Forwarded-For is believed (config/middleware.py)
 TRUSTED_PROXIES = env.words("LOCKSTEP_TRUSTED_PROXIES", "" if PRODUCTION else "127.0.0.1,::1")
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -85,6 +86,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
 ]
 MIDDLEWARE = [
+    "config.middleware.ClientMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.TraceMiddleware",
@@ -99,6 +101,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.AdminPolicyMiddleware",
+    "config.middleware.ReadableMiddleware",
     "config.middleware.RefusalMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -170,6 +173,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "account/paused.html"
 AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "orders.signin.tried_name"
 AXES_IPWARE_PROXY_COUNT = None
 ADMIN_NEEDS_TOTP = PRODUCTION
 
@@ -318,6 +322,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.api.add_callback_headers",
+        "config.api.document_problems",
     ],
 }
 SIMPLE_JWT = {

@@ -19,7 +19,7 @@ from payments import services
 from payments.models import Attempt
 
 PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
-AMOUNT = re.compile(r"\d{1,9}(\.\d{1,2})?")
+AMOUNT = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,2})?\Z")
 
 
 class PaymentRequest(serializers.Serializer[Any]):

@@ -3,7 +3,8 @@
 from typing import Any
 
 from drf_spectacular.utils import OpenApiCallback, OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -42,6 +43,13 @@ class Page(CursorPagination):
     page_size_query_param = "limit"
     max_page_size = 100
 
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Read where the page begins. Raises NotFound for a cursor that no page of ours gave out."""
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor is not None and cursor.position is not None and not str(cursor.position).isdecimal():
+            raise NotFound
+        return cursor
+
 
 class OrdersView(View):
     """The collection."""
@@ -70,7 +78,7 @@ class OrdersView(View):
         operation_id="listOrders",
         summary="Orders you take part in, newest first",
         parameters=[OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
-        responses={200: shapes.OrderPage, 401: PROBLEM},
+        responses={200: shapes.OrderPage, 401: PROBLEM, 404: PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """One page of the principal's orders."""

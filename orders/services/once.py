@@ -58,7 +58,9 @@ def remember(principal: str, door: str, key: str, body: bytes, work: Work) -> An
 
 
 def _slot(principal: str, door: str, key: str) -> idempotency.Slot:
-    return principal, door, key[:LONGEST]
+    """Where the answer is kept; a key too long (or too strange) for its column is kept by its digest, never cut."""
+    fits = len(key) <= LONGEST and key.isprintable()
+    return principal, door, key if fits else hashlib.sha256(key.encode()).hexdigest()
 
 
 def _stored(slot: idempotency.Slot, digest: bytes) -> Answer | None:
