@@ -30,6 +30,11 @@ _LINE_COLUMNS = (
     "struck_quantity", "is_counted", "state",
 )  # fmt: skip
 _LINE_TYPES = ("int", "bigint", "text", "text", "jsonb", "bytea", "bigint", "int", "int", "bool", "text")
+_KINDS = {
+    "DateTimeField": "timestamptz", "BinaryField": "bytea", "ForeignKey": "bigint", "PositiveIntegerField": "bigint",
+    "PositiveBigIntegerField": "bigint", "PositiveSmallIntegerField": "bigint",
+}  # fmt: skip
+_EMPTY = {"text": "''", "bytea": "''::bytea", "bigint": "0"}
 _NUMBER = "nextval('orders_number_seq')"
 _INSERT = """
 made AS (
@@ -49,15 +54,17 @@ def _order_fields() -> tuple[Any, ...]:
 
 
 @cache
-def _sql(columns: tuple[str, ...], *, counts: bool) -> str:
-    """The statement for the columns that are not null; few orders differ in them, so few texts are made."""
-    casts = {"DateTimeField": "timestamptz", "BinaryField": "bytea", "ForeignKey": "bigint"}
-    numbers = {"PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"}
-    kinds = [field.get_internal_type() for field in _order_fields() if field.column in columns]
-    types = [casts.get(kind, "bigint" if kind in numbers else "text") for kind in kinds]
+def _sql(shape: tuple[tuple[str, bool], ...], *, counts: bool) -> str:
+    """The statement for a shape: the columns that are not null, and whether each is filled.
+
+    What is empty is written into the text. Few shapes occur, and psycopg keeps a statement that it has taken apart
+    only up to 50 parameters and 4,096 characters.
+    """
+    kinds = {field.column: _KINDS.get(field.get_internal_type(), "text") for field in _order_fields()}
+    values = [f"%s::{kinds[column]}" if is_filled else _EMPTY[kinds[column]] for column, is_filled in shape]
     return (_WANTED if counts else "") + _INSERT.format(
-        order_columns=", ".join(["number", *columns]),
-        order_values=", ".join([_NUMBER, *(f"%s::{kind}" for kind in types)]),
+        order_columns=", ".join(["number", *(column for column, _ in shape)]),
+        order_values=", ".join([_NUMBER, *values]),
         condition=_COUNTED_ALL if counts else "",
         line_columns=", ".join(_LINE_COLUMNS),
         line_values=", ".join(f"%s::{kind}[]" for kind in _LINE_TYPES),
@@ -72,12 +79,12 @@ def insert(order: Order, lines: Sequence[OrderLine], held: dict[int, int], envel
     """
     params: list[Any] = [list(held), list(held.values())] if held else []
     values = {field.column: field.value_from_object(order) for field in _order_fields()}
-    given = {column: value for column, value in values.items() if value is not None}
-    params += given.values()
+    shape = tuple((column, bool(value)) for column, value in values.items() if value is not None)
+    params += [value for value in values.values() if value]
     for column in _LINE_COLUMNS:
         of_lines = [getattr(line, column) for line in lines]
         params.append([Jsonb(value, dumps=orjson.dumps) for value in of_lines] if column == "options" else of_lines)
-    rows = log.append_with(_sql(tuple(given), counts=bool(held)), params, envelope)
+    rows = log.append_with(_sql(shape, counts=bool(held)), params, envelope)
     if not rows:
         return False
     order.pk, order.number = rows[0]
