@@ -43,6 +43,7 @@ def _pace(stand: Stand, stall: goods.Market, key: str) -> list[Row]:
     placed = Order.objects.count() - had
     peer = pgbench.run(stand, peer_script, clients=SESSIONS)
     followed = Order.objects.count() - had - placed
+    crowded = pgbench.run(stand, peer_script, clients=BUSY)
     again = leg(alive, BUSY, stand.seconds / 2)
     losses = ours.lost + abs(placed - ours.statuses.get("201", 0)) + ours.answered - ours.statuses.get("201", 0)
     details = {
@@ -50,7 +51,7 @@ def _pace(stand: Stand, stall: goods.Market, key: str) -> list[Row]:
         "rows": f"{placed} placed, pgbench {followed} of {peer.done}",
         "client": f"{ours.client_ms:.3f} ms CPU a request",
         "statements": peer_script.count(";\n"),
-        "pgbench": f"{SESSIONS} sessions, simple protocol as psycopg's",
+        "pgbench": f"{SESSIONS} sessions, simple protocol as psycopg's; {BUSY} sessions {crowded.per_second:.0f}/s",
     }
     return [
         Row("orders", "orders/s", ours.per_second, peer.per_second, limit.per_second, again.per_second,
