@@ -64,8 +64,11 @@ export function hush() {
 }
 
 for (const type of ["pointerdown", "keydown"]) {
+  document.addEventListener(type, hush);
+}
+/* Not before the finger is off: the note that goes away then would move what is being pressed. */
+for (const type of ["pointerup", "keyup"]) {
   document.addEventListener(type, () => {
-    hush();
     if (isOn() && context?.state !== "running") {
       allow().then((may) => may && document.dispatchEvent(new CustomEvent("lockstep:audible")));
     }
