@@ -28,7 +28,7 @@ class Story:
             window.chooses("Another address")
         window.writes("Street, house, unit", "18 Maple Lane, Unit 502")
         window.writes("Name", "Ana Lima")
-        window.writes("Phone", "138 0013 2071")
+        window.writes("Mobile number", "138 0013 2071")
 
     def places_the_order(self, window: Window) -> str:
         """Press the one button; returns the number of the order."""
