@@ -16,7 +16,9 @@ from tests.windows import signs_in, tab
 pytestmark = [*STACK, pytest.mark.browser]
 
 PICTURES = PROJECT / ".lockstep" / "test" / "pages"
-RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], preload: false, resultTypes: ['violations']}"
+RULES = (
+    "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'], preload: false, resultTypes: ['violations']}"
+)
 SIZES = {1280: 900, 375: 812, 320: 700}
 # in pairs: each language meets each width and each theme
 LOOKED_AT = {("en", 1280, "light"), ("en", 375, "dark"), ("zh-hans", 375, "light"), ("zh-hans", 1280, "dark")}
