@@ -3,10 +3,11 @@
 import json
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from django.db import connection
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from notifications.live import rights
 from notifications.live.protocol import SUBSCRIPTIONS
@@ -262,8 +263,9 @@ def test_limits_the_subscriptions_of_a_connection(visit):
 
 def test_hangs_up_on_a_flood(visit):
     ana = visit("ord_a")
-    for _ in range(300):
-        ana.say(type="ping")
+    with suppress(ConnectionClosed):  # it may hang up before we have said everything
+        for _ in range(300):
+            ana.say(type="ping")
     assert ana.closed_with()[0] == 1013
 
 
