@@ -130,6 +130,24 @@ class LanguageMiddleware:
         return response
 
 
+class PrivateMiddleware:
+    """Keeps pages of somebody (signed in, or with a cart, an address, a private link) out of every cache and history.
+
+    Only pages and reports whose view said nothing itself; pictures and style sheets stay cachable.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Say `no-store` where something of a session may be on the page."""
+        response = self.get_response(request)
+        is_text = response.get("Content-Type", "").startswith("text/")
+        if is_text and "Cache-Control" not in response and not request.session.is_empty():
+            response["Cache-Control"] = "private, no-store"
+        return response
+
+
 class AdminPolicyMiddleware:
     """Widens the content security policy for /admin alone, whose widgets bring inline styles and eval."""
 

@@ -136,3 +136,20 @@ def test_a_success_forgets_the_failures_under_the_same_number(phoned):
 
 def test_an_endless_user_name_is_a_wrong_one(cast):
     assert token("a" * 5_000, "wrong") == 401
+
+
+def test_no_page_of_somebody_is_kept_by_a_browser(cast, noodles):
+    """The next person at the same computer cannot go back to an address, a cart or a board."""
+    ana, bruno, guest = Client(), Client(), Client()
+    ana.force_login(cast.ana)
+    bruno.force_login(cast.bruno)
+    guest.post("/address/", {"name": "A", "phone": PHONE, "line": "1 Hidden Street"})
+    shop = noodles.shop.public_id
+    for client, path in [
+        (ana, "/orders/"), (ana, "/address/"), (ana, f"/cart/{shop}/"), (ana, f"/shops/{shop}/"),
+        (bruno, f"/merchant/{shop}/"), (bruno, f"/merchant/{shop}/products/"), (guest, "/address/"), (guest, "/"),
+    ]:  # fmt: skip
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "no-store" in answer["Cache-Control"], path
+    assert "no-store" not in Client().get("/").get("Cache-Control", "")
