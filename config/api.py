@@ -6,6 +6,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
+from orders.api.limits import WriteThrottle
+
 WEBHOOK_HEADERS = {
     "webhook-id": "The same on every retry of one message.",
     "webhook-timestamp": "Seconds since 1970 of this attempt.",
@@ -17,8 +19,8 @@ urlpatterns = [
     path("", include("orders.api.urls")),
     path("", include("payments.api")),
     path("", include("tracking.api")),
-    path("auth/token", TokenObtainPairView.as_view(), name="token"),
-    path("auth/token/refresh", TokenRefreshView.as_view(), name="token-refresh"),
+    path("auth/token", TokenObtainPairView.as_view(throttle_classes=[WriteThrottle]), name="token"),
+    path("auth/token/refresh", TokenRefreshView.as_view(throttle_classes=[WriteThrottle]), name="token-refresh"),
     path("openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
 ]
 

@@ -134,6 +134,12 @@ def test_a_success_forgets_the_failures_under_the_same_number(phoned):
     assert AccessAttempt.objects.count() == 0
 
 
+def test_guessing_under_many_names_is_slowed_down(cast, settings):
+    """Each guess costs a slow hash, so names are not an excuse: an address has so many tries a minute."""
+    settings.API_LIMITS = {"read": (6, 2), "write": (6, 2)}
+    assert [token(f"name-{n}", "wrong", address="203.0.113.99") for n in range(3)] == [401, 401, 429]
+
+
 def test_an_endless_user_name_is_a_wrong_one(cast):
     assert token("a" * 5_000, "wrong") == 401
 
