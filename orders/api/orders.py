@@ -112,7 +112,7 @@ class EventsView(View):
         operation_id="listOrderEvents",
         summary="What happened to an order, oldest first",
         parameters=[OpenApiParameter("after", int, description="only versions above this")],
-        responses={200: shapes.EventPage, 404: PROBLEM},
+        responses={200: shapes.EventPage, 404: PROBLEM, 422: PROBLEM},
     )
     def get(self, request: Request, order_id: str) -> Response:
         """At most 100 events after a version."""
