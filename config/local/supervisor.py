@@ -53,6 +53,7 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._due: list[tuple[float, Program, float]] = []  # (when, what, the pause after that)
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._before = set(processes.children())  # of whoever runs us, such as a test run: never ours to end
         processes.become_subreaper()
         self._guard = _fork_guard()
         self._wake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -135,7 +136,7 @@ class Supervisor:
             self._due.append((time.monotonic() + pause, child.program, min(pause * 2, LONGEST_PAUSE)))
             processes.tell(f"{child.program.name} ended ({child.process.returncode}), starting again in {pause:g} s")
         ours = {child.process.pid for child in self._children.values()} | {self._guard[0]}
-        for orphan in set(processes.children()) - ours:
+        for orphan in set(processes.children()) - ours - self._before:
             with suppress(OSError):
                 os.kill(orphan, signal.SIGKILL)
                 os.waitpid(orphan, 0)
