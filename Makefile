@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev browser
 	@$(PY) -m config.local.catalogues
-	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto --dist loadgroup $(ARGS) && exit $$lint
+	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto $(ARGS) && exit $$lint
 
 lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check --quiet .

@@ -2,7 +2,7 @@
 
 `product` is what `make run` starts: PostgreSQL, Redis, pages, live, relay, workers, beat and the gateways' simulator,
 with the demo data, on free ports and in a folder of its own. It ends with the tests, however they end.
-Tests that use it say `pytestmark = STACK`, so that under xdist one worker runs them all and starts it once.
+Tests that use it say `pytestmark = STACK` and live in ONE_PRODUCT's folders: under xdist one worker runs them all.
 """
 
 import os
@@ -17,13 +17,34 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from config.demo.people import PASSWORD
 from config.local import envfile, places, processes
 
-STACK = [pytest.mark.stack, pytest.mark.xdist_group("stack"), pytest.mark.timeout(180)]
+STACK = [pytest.mark.stack, pytest.mark.timeout(180)]
+ONE_PRODUCT = ("tests/browser/", "tests/journeys/")
+ONE_FILE = "tests/local/test_whole.py"  # starts and kills products of its own, one at a time
 START_SECONDS = 120
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
+
+
+class OneProduct(LoadScopeScheduling):
+    """What needs the running product goes to one worker, in order; every other test goes wherever there is room.
+
+    (xdist's own `--dist loadgroup` writes the group into a field that this pytest does not read any more.)
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(ONE_PRODUCT):
+            return "product"
+        return ONE_FILE if nodeid.startswith(ONE_FILE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProduct:
+    """Asked by xdist, once a run."""
+    return OneProduct(config, log)
 
 
 class Product:

@@ -85,6 +85,10 @@ class Window:
         """Whether this is still the page that settled."""
         return bool(self.page.evaluate("window.hasStayed === true"))
 
+    def lines_opened(self) -> int:
+        """How often the server has greeted a live line of this tab."""
+        return sum('"type":"welcome"' in frame for frame in self.frames)
+
     def pays_in_new_tab(self, words: str = "Sandbox: open the cashier") -> None:
         """Follow the button to the gateway's cashier, press pay there, and come back to this tab."""
         with self.page.expect_popup() as opened:
