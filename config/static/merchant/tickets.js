@@ -4,7 +4,7 @@
  */
 import { onArrival } from "lockstep/arrivals";
 
-const waiting = new Map(); // ticket id → what shall replace it once the finger is off
+const waiting = new Map(); // ticket id → what shall replace it once the finger is off and its own press is answered
 let held = null;
 
 const version = (ticket) => Number(ticket.dataset.liveVersion);
@@ -50,13 +50,25 @@ function wake(ticket) {
   ticket.dispatchEvent(new CustomEvent("htmx:load", { bubbles: true, detail: { elt: ticket } }));
 }
 
+/* Under a finger, or a press on it is on its way: htmx needs the form in the page to put the answer somewhere. */
+function isBusy(ticket) {
+  return ticket.contains(held) || ticket.querySelector(".htmx-request") !== null;
+}
+
+function release() {
+  for (const [id, fresh] of waiting) {
+    waiting.delete(id);
+    place(fresh);
+  }
+}
+
 /* Takes a ticket from the server; true when it is one that the board did not have. */
 export function place(fresh) {
   const current = document.getElementById(fresh.id);
   if (current && version(current) >= version(fresh)) {
     return false;
   }
-  if (current && current.contains(held)) {
+  if (current && isBusy(current)) {
     waiting.set(fresh.id, fresh);
     return false;
   }
@@ -99,6 +111,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }
 });
 document.addEventListener("htmx:afterSettle", count);
+document.addEventListener("htmx:afterRequest", () => setTimeout(release));
 
 document.addEventListener("pointerdown", (event) => {
   held = event.target;
@@ -106,11 +119,6 @@ document.addEventListener("pointerdown", (event) => {
 for (const type of ["pointerup", "pointercancel"]) {
   document.addEventListener(type, () => {
     held = null;
-    setTimeout(() => {
-      for (const [id, fresh] of waiting) {
-        waiting.delete(id);
-        place(fresh);
-      }
-    }, 400); // the press itself comes first
+    setTimeout(release, 400); // the press itself comes first
   });
 }
