@@ -5,8 +5,6 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.static import serve
 
-from config import health
-
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.denied"
 handler404 = "config.errors.not_found"
@@ -25,6 +23,4 @@ urlpatterns = [
     path("api/v1/", include(("config.api", "api"))),
     path("admin/", admin.site.urls),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
-    path("livez", health.livez),
-    path("readyz", health.readyz),
 ]

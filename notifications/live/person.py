@@ -7,7 +7,9 @@ from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django_otp import DEVICE_ID_SESSION_KEY
 
 GUEST_ORDERS = "guest_orders"  # session key: public ids of orders that a secret link opened
 
@@ -30,6 +32,11 @@ class Person:
 NOBODY = Person()
 
 
+def _showed_second_factor(session: SessionBase) -> bool:
+    """Where support needs a second factor, its session without one is any customer's."""
+    return not settings.ADMIN_NEEDS_TOTP or bool(session.get(DEVICE_ID_SESSION_KEY))
+
+
 def from_session(key: str) -> Person:
     """Read the person of a session key; NOBODY for no session, an ended one, a changed password, a closed account."""
     if not key:
@@ -40,6 +47,6 @@ def from_session(key: str) -> Person:
     return Person(
         user_id=user.pk,
         public_id=str(getattr(user, "public_id", "")),
-        is_staff=bool(getattr(user, "is_staff", False)),
+        is_staff=bool(getattr(user, "is_staff", False)) and _showed_second_factor(session),
         guest_orders=frozenset(str(order) for order in guest_orders),
     )

@@ -227,9 +227,7 @@ def brief_connections() -> Iterator[None]:
 
 
 @pytest.fixture
-def door(
-    simulator: Simulator, transactional_db: None, brief_connections: None, live_server: Any, settings: Any
-) -> str:
+def door(simulator: Simulator, transactional_db: None, brief_connections: None, live_server: Any, settings: Any) -> str:
     """Our own callbacks behind a real server, which the simulator notifies; its address."""
     settings.PUBLIC_URL = live_server.url
     return str(live_server.url)

@@ -18,7 +18,7 @@ WHO = {
         account:signin account:signup account:signout account:language
         callbacks:wechat callbacks:alipay
         api:restaurants api:menu api:token api:token-refresh api:openapi
-        media livez readyz
+        media
     """,
     CUSTOMER: """
         storefront:order storefront:guest storefront:panel storefront:cancel storefront:again storefront:key
