@@ -304,6 +304,7 @@ API_LIMITS = {  # (calls a minute, burst) of one principal
     "read": (env.whole("LOCKSTEP_API_READS", 600, least=1), 120),
     "write": (env.whole("LOCKSTEP_API_WRITES", 240, least=1), env.whole("LOCKSTEP_API_WRITE_BURST", 60, least=1)),
 }
+DOOR_LIMIT = (env.whole("LOCKSTEP_DOOR_TRIES", 120, least=1), 60)  # sign-ins and sign-ups of one address
 API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lockstep",

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import redis
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from config.ground.problems import Refusal
 
 SCRIPT = """
 local now = redis.call('TIME')
@@ -21,6 +24,14 @@ if wait > 0 then return math.ceil(wait) end
 redis.call('SET', KEYS[1], due + gap, 'PX', math.ceil(due + gap - at))
 return 0
 """
+
+
+class TooMany(Refusal):
+    """Faster than one may; `retry_after` are the seconds to wait."""
+
+    code = "too_many"
+    status = 429
+    message = _("That was a little fast. Again in {n} s.")
 
 
 class Limit(NamedTuple):
@@ -42,3 +53,11 @@ def wait_ms(key: str, limit: Limit) -> int:
     except redis.RedisError:
         return 0
     return int(answer)
+
+
+def hold(key: str, limit: Limit) -> None:
+    """Count one call; raises TooMany when it comes too early."""
+    wait = wait_ms(key, limit)
+    if wait:
+        seconds = -(-wait // 1000)
+        raise TooMany(n=seconds, retry_after=seconds)

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
+from config.ground.limits import Limit, hold
 from orders.account.forms import SignInForm, SignUpForm
 from orders.people import ShopStaff, User
 
@@ -24,6 +25,7 @@ YEAR_SECONDS = 31_536_000  # how long a browser remembers the language
 @never_cache
 def signin(request: HttpRequest) -> HttpResponse:
     """Sign in by phone or name; a wrong pair is one sentence that says how many tries are left."""
+    _not_too_fast(request)
     onward = _onward(request)
     form = SignInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -35,6 +37,12 @@ def signin(request: HttpRequest) -> HttpResponse:
         form.add_error(None, _wrong_pair(request, pair["username"]))
     status = 401 if form.non_field_errors() else 422 if form.errors else 200
     return render(request, "account/signin.html", {"form": form, "next": onward}, status=status)
+
+
+def _not_too_fast(request: HttpRequest) -> None:
+    """Each try costs a slow hash or tells of an account, so one address may only try so often. Raises TooMany."""
+    if request.method == "POST":
+        hold(f"door:{request.META.get('REMOTE_ADDR', '')}", Limit(*settings.DOOR_LIMIT))
 
 
 def _wrong_pair(request: HttpRequest, username: str) -> str:
@@ -49,6 +57,7 @@ def _wrong_pair(request: HttpRequest, username: str) -> str:
 @never_cache
 def signup(request: HttpRequest) -> HttpResponse:
     """Make an account and go on, signed in."""
+    _not_too_fast(request)
     onward = _onward(request)
     form = SignUpForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -3,21 +3,11 @@
 from typing import ClassVar
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from config.ground.limits import Limit, wait_ms
-from config.ground.problems import Refusal
-
-
-class TooMany(Refusal):
-    """Faster than this principal may."""
-
-    code = "too_many"
-    status = 429
-    message = _("That was a little fast. Again in {n} s.")
+from config.ground.limits import Limit, hold
 
 
 class GcraThrottle(BaseThrottle):
@@ -30,10 +20,7 @@ class GcraThrottle(BaseThrottle):
         del view
         user = request.user
         who = str(user.pk) if user.is_authenticated else request.META.get("REMOTE_ADDR", "")
-        wait = wait_ms(f"api:{self.scope}:{who}", Limit(*settings.API_LIMITS[self.scope]))
-        if wait:
-            seconds = -(-wait // 1000)
-            raise TooMany(n=seconds, retry_after=seconds)
+        hold(f"api:{self.scope}:{who}", Limit(*settings.API_LIMITS[self.scope]))
         return True
 
 
