@@ -78,7 +78,7 @@ def _people() -> dict[str, User]:
 
 def _noodles(people: dict[str, User]) -> Shop:
     shop = Shop.objects.create(
-        trade=Trade.MEAL, name_en="Bruno’s Noodle House", name_zh="布鲁诺面馆", art="shop-front", delivery_minor=400,
+        trade=Trade.MEAL, name_en="Bruno’s Noodle House", name_zh="布鲁诺面馆", art="bowl", delivery_minor=400,
         about_en="Noodles and dumplings, made when you order", about_zh="现点现做的面条和饺子", line="6 Cedar Road",
         minimum_minor=1500, latitude=CENTRE[0] + 0.006, longitude=CENTRE[1] + 0.004, prepare_minutes=15,
     )  # fmt: skip
@@ -90,7 +90,7 @@ def _noodles(people: dict[str, User]) -> Shop:
 
 def _grocery(people: dict[str, User]) -> None:
     shop = Shop.objects.create(
-        trade=Trade.GROCERY, name_en="Chen’s Corner Store", name_zh="陈记便利仓", art="depot", delivery_minor=500,
+        trade=Trade.GROCERY, name_en="Chen’s Corner Store", name_zh="陈记便利仓", art="vegetables", delivery_minor=500,
         about_en="Groceries at the door in half an hour", about_zh="半小时送到家的日用百货", line="22 Harbour Street",
         minimum_minor=2000, latitude=CENTRE[0] - 0.004, longitude=CENTRE[1] + 0.007, prepare_minutes=8,
         auto_accept=True,
