@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from django.http import Http404
 from django.urls import path
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -13,7 +14,6 @@ from config.ground import clock
 from orders.api import shapes
 from orders.api.asking import View, principal
 from orders.order.models import Order
-from orders.services import NoSuchOrder
 from tracking import jobs, services
 from tracking.models import Rider
 
@@ -33,7 +33,7 @@ class RiderView(View):
         """The principal's rider row; not found for anybody else."""
         found = Rider.objects.select_related("user").filter(user=principal(request)).first()
         if found is None:
-            raise NoSuchOrder
+            raise Http404
         return found
 
 

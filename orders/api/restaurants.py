@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -12,7 +13,6 @@ from orders.api import shapes
 from orders.api.asking import View, public
 from orders.api.orders import PROBLEM
 from orders.catalog.models import Product, Shop
-from orders.order.road import NoSuchOrder
 from orders.services import all_units_left
 
 MOST_SHOPS = 100
@@ -52,7 +52,7 @@ class MenuView(View):
         """The whole menu."""
         shop = Shop.objects.listed().prefetch_related("hours").filter(public_id=shop_id).first()
         if shop is None:
-            raise NoSuchOrder
+            raise Http404
         products = list(shop.products.listed().for_menu())
         left = all_units_left(products)
         menu = [_product(product, left[product.pk]) for product in products]
