@@ -6,6 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
+from config.ground.problems import MEDIA_TYPE
 from orders.api.limits import WriteThrottle
 
 WEBHOOK_HEADERS = {
@@ -13,7 +14,7 @@ WEBHOOK_HEADERS = {
     "webhook-timestamp": "Seconds since 1970 of this attempt.",
     "webhook-signature": "`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, several while a secret rotates.",
 }
-JSON, PROBLEM_JSON = "application/json", "application/problem+json"
+JSON = "application/json"
 
 urlpatterns = [
     path("", include("orders.api.urls")),
@@ -62,5 +63,5 @@ def document_problems(result: dict[str, Any], **_context: Any) -> dict[str, Any]
             operation["responses"] = dict(sorted(operation["responses"].items()))
             for answer in operation["responses"].values():
                 if answer.get("content", {}).get(JSON, {}).get("schema") == problem:
-                    answer["content"] = {PROBLEM_JSON: {"schema": problem}}
+                    answer["content"] = {MEDIA_TYPE: {"schema": problem}}
     return result

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 
+MEDIA_TYPE = "application/problem+json"
+
 
 class Refusal(Exception):  # a refusal is an answer, not a fault
     """A clear "no". Subclasses set `code`, `status` (HTTP) and `message` (with {placeholders})."""
@@ -31,19 +33,17 @@ class Refusal(Exception):  # a refusal is an answer, not a fault
         return f"{self.code}: {self.detail}"
 
 
+def problem(code: str, status: int, detail: str, *, trace: str = "") -> dict[str, Any]:
+    """A problem+json document; `trace` is the number to quote."""
+    document = {"type": f"/problems/{code}", "title": code.replace("_", " "), "status": status, "code": code}
+    return document | {"detail": detail} | ({"trace": trace} if trace else {})
+
+
 def as_problem(refusal: Refusal, *, trace: str = "") -> dict[str, Any]:
     """The problem+json document of a refusal."""
-    problem: dict[str, Any] = {
-        "type": f"/problems/{refusal.code}",
-        "title": refusal.code.replace("_", " "),
-        "status": refusal.status,
-        "code": refusal.code,
-        "detail": refusal.detail,
-    }
+    document = problem(refusal.code, refusal.status, refusal.detail, trace=trace)
     if refusal.field:
-        problem["field"] = refusal.field
+        document["field"] = refusal.field
     if refusal.errors:
-        problem["errors"] = refusal.errors
-    if trace:
-        problem["trace"] = trace
-    return problem
+        document["errors"] = refusal.errors
+    return document

@@ -9,36 +9,34 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from config.ground.problems import Refusal, as_problem
-
-MEDIA_TYPE = "application/problem+json"
+from config.ground.problems import MEDIA_TYPE, Refusal, as_problem, problem
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler. None (a real fault) becomes a 500 problem in config/middleware.py."""
+    """DRF's exception handler. None (a real fault) becomes a 500 problem in config/errors.py."""
     request = context.get("request")
     trace = getattr(request, "trace", "") if request is not None else ""
-    problem = _problem(error, trace)
-    if problem is None:
+    document = _problem(error, trace)
+    if document is None:
         return None
     set_rollback()
-    headers = {"Retry-After": str(problem["retryAfter"])} if "retryAfter" in problem else {}
-    if problem["status"] == 401:
+    headers = {"Retry-After": str(document["retryAfter"])} if "retryAfter" in document else {}
+    if document["status"] == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="api"'
-    return Response(problem, status=problem["status"], content_type=MEDIA_TYPE, headers=headers)
+    return Response(document, status=document["status"], content_type=MEDIA_TYPE, headers=headers)
 
 
 def _problem(error: Exception, trace: str) -> dict[str, Any] | None:
     if isinstance(error, Refusal):
-        problem = as_problem(error, trace=trace)
+        document = as_problem(error, trace=trace)
         if "retry_after" in error.facts:
-            problem["retryAfter"] = error.facts["retry_after"]
-        return problem
+            document["retryAfter"] = error.facts["retry_after"]
+        return document
     if isinstance(error, exceptions.ValidationError):
         errors = list(_flatten(error.get_full_details(), ""))
         detail = _("%(n)s things need a look. Nothing was lost.") % {"n": len(errors)}
-        problem = _plain("validation_failed", 422, detail, trace)
-        return problem | {"errors": errors, "field": errors[0]["field"] if errors else ""}
+        document = problem("validation_failed", 422, detail, trace=trace)
+        return document | {"errors": errors, "field": errors[0]["field"] if errors else ""}
     for kinds, code, status, words in (
         (Http404 | exceptions.NotFound, "not_found", 404, _("We cannot find this. Check the address and the id.")),
         (exceptions.NotAuthenticated, "unauthenticated", 401, _("Send a valid token or API key.")),
@@ -46,15 +44,10 @@ def _problem(error: Exception, trace: str) -> dict[str, Any] | None:
         (PermissionDenied, "forbidden", 403, _("Not allowed.")),
     ):
         if isinstance(error, kinds):
-            return _plain(code, status, words, trace)
+            return problem(code, status, words, trace=trace)
     if isinstance(error, exceptions.APIException):
-        return _plain(str(error.default_code), error.status_code, str(error.detail), trace)
+        return problem(str(error.default_code), error.status_code, str(error.detail), trace=trace)
     return None
-
-
-def _plain(code: str, status: int, detail: str, trace: str) -> dict[str, Any]:
-    problem = {"type": f"/problems/{code}", "title": code.replace("_", " "), "status": status, "code": code}
-    return problem | {"detail": detail} | ({"trace": trace} if trace else {})
 
 
 def _flatten(details: Any, path: str) -> Any:
