@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +18,6 @@ from orders.services import NoSuchOrder
 from payments import services
 from payments.models import Attempt
 
-PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
 AMOUNT = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,2})?\Z")
 
 
@@ -53,7 +52,7 @@ class PaymentsView(View):
         summary="Get a way to pay your order",
         request=PaymentRequest,
         parameters=[IDEMPOTENCY],
-        responses={201: PaymentWay, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM, 503: PROBLEM},
+        responses={201: PaymentWay, 404: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM, 503: shapes.PROBLEM},
     )
     def post(self, request: Request, order_id: str) -> Response:
         """Asked again it answers the same way while that is still good."""
@@ -85,7 +84,7 @@ class CashView(View):
         operation_id="collectCash",
         summary="The rider took the cash",
         request=CashRequest,
-        responses={200: shapes.OrderResponse, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        responses={200: shapes.OrderResponse, 404: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def post(self, request: Request, order_id: str) -> Response:
         """Exactly what is due; said twice it is booked once."""

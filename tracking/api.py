@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.http import Http404
 from django.urls import path
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,8 +16,6 @@ from orders.api.asking import View, principal
 from orders.order.models import Order
 from tracking import jobs, services
 from tracking.models import Rider
-
-PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
 
 
 class Code(serializers.Serializer[Any]):
@@ -59,10 +57,10 @@ class JobsView(RiderView):
     """Open jobs."""
 
     @extend_schema(
-        operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: PROBLEM}
+        operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: shapes.PROBLEM}
     )
     @extend_schema(
-        operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: PROBLEM}
+        operation_id="listJobs", summary="Open jobs for a rider on duty", responses={200: JobPage, 404: shapes.PROBLEM}
     )
     def get(self, request: Request) -> Response:
         """At most 50; nothing while off duty."""
@@ -105,7 +103,7 @@ def _verb(name: str, summary: str, act: Callable[[str, Rider, str], Any]) -> typ
         operation_id=name,
         summary=summary,
         request=Code,
-        responses={200: shapes.OrderResponse, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        responses={200: shapes.OrderResponse, 404: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def post(self: VerbView, request: Request, order_id: str) -> Response:
         return self.answer(request, order_id)

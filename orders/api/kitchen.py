@@ -12,7 +12,6 @@ from orders import services
 from orders.actors import Actor
 from orders.api import shapes
 from orders.api.asking import View, acting, checked, require_staffed
-from orders.api.orders import PROBLEM
 from orders.order.models import Order
 from orders.order.states import RejectKind
 
@@ -65,7 +64,7 @@ def _verb(
         operation_id=name,
         summary=summary,
         request=body,
-        responses={200: shapes.OrderResponse, 404: PROBLEM, 409: PROBLEM, 422: PROBLEM},
+        responses={200: shapes.OrderResponse, 404: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def post(self: KitchenView, request: Request, order_id: str) -> Response:
         return self.answer(request, order_id)

@@ -15,7 +15,6 @@ from orders.api import shapes
 from orders.api.asking import View, acting, checked, created_once, person, principal, private, seen_order
 from orders.services import Item, Placement
 
-PROBLEM = OpenApiResponse(shapes.Problem, description="problem+json")
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="Same key and body: same answer; another body: 422."
 )
@@ -59,7 +58,14 @@ class OrdersView(View):
         summary="Place an order",
         request=shapes.OrderRequest,
         parameters=[IDEMPOTENCY],
-        responses={201: shapes.OrderResponse, 401: PROBLEM, 409: PROBLEM, 413: PROBLEM, 422: PROBLEM, 429: PROBLEM},
+        responses={
+            201: shapes.OrderResponse,
+            401: shapes.PROBLEM,
+            409: shapes.PROBLEM,
+            413: shapes.PROBLEM,
+            422: shapes.PROBLEM,
+            429: shapes.PROBLEM,
+        },
         callbacks=[ON_CONFIRMED, ON_CHANGE],
     )
     def post(self, request: Request) -> Response:
@@ -78,7 +84,7 @@ class OrdersView(View):
         operation_id="listOrders",
         summary="Orders you take part in, newest first",
         parameters=[OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
-        responses={200: shapes.OrderPage, 401: PROBLEM, 404: PROBLEM},
+        responses={200: shapes.OrderPage, 401: shapes.PROBLEM, 404: shapes.PROBLEM},
     )
     def get(self, request: Request) -> Response:
         """One page of the principal's orders."""
@@ -97,7 +103,9 @@ class OrderView(View):
     """One order."""
 
     @extend_schema(
-        operation_id="getOrder", summary="Read an order", responses={200: shapes.OrderDetail, 304: None, 404: PROBLEM}
+        operation_id="getOrder",
+        summary="Read an order",
+        responses={200: shapes.OrderDetail, 304: None, 404: shapes.PROBLEM},
     )
     def get(self, request: Request, order_id: str) -> Response:
         """The order with its lines; 304 while its version is known."""
@@ -112,7 +120,7 @@ class EventsView(View):
         operation_id="listOrderEvents",
         summary="What happened to an order, oldest first",
         parameters=[OpenApiParameter("after", int, description="only versions above this")],
-        responses={200: shapes.EventPage, 404: PROBLEM, 422: PROBLEM},
+        responses={200: shapes.EventPage, 404: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def get(self, request: Request, order_id: str) -> Response:
         """At most 100 events after a version."""
@@ -131,7 +139,7 @@ class CancelView(View):
         operation_id="cancelOrder",
         summary="Cancel your order",
         request=None,
-        responses={200: shapes.OrderResponse, 404: PROBLEM, 409: PROBLEM},
+        responses={200: shapes.OrderResponse, 404: shapes.PROBLEM, 409: shapes.PROBLEM},
     )
     def post(self, request: Request, order_id: str) -> Response:
         """Until the shop starts; what was paid goes back by itself."""

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 from config.ground import clock
 from orders.api import shapes
 from orders.api.asking import View, public
-from orders.api.orders import PROBLEM
 from orders.catalog.models import Product, Shop
 from orders.services import all_units_left
 
@@ -45,7 +44,7 @@ class MenuView(View):
     @extend_schema(
         operation_id="getMenu",
         summary="A shop's menu with options, prices and what is left",
-        responses={200: shapes.Menu, 304: None, 404: PROBLEM},
+        responses={200: shapes.Menu, 304: None, 404: shapes.PROBLEM},
         auth=[],
     )
     def get(self, request: Request, shop_id: str) -> Response:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from config.ground import figures
@@ -154,6 +155,9 @@ class Problem(serializers.Serializer[Any]):
     field = serializers.CharField(required=False)
     errors = FieldError(many=True, required=False)  # type: ignore[assignment] # the metaclass takes fields off the class
     trace = serializers.CharField(required=False)
+
+
+PROBLEM = OpenApiResponse(Problem, description="problem+json")
 
 
 def total(amount_minor: int, currency: str) -> dict[str, str]:
