@@ -51,7 +51,7 @@ def reserve(
     known = Refund.objects.filter(idempotency_key=key).first()
     if known is not None:
         return known
-    left = (attempt.paid_minor or 0) - attempt.refund_reserved_minor
+    left = attempt.left_minor
     if not 0 < amount_minor <= left:
         raise RefundTooMuch(field="amount", amount=money(left, attempt.currency))
     attempt.refund_reserved_minor += amount_minor

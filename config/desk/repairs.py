@@ -87,7 +87,7 @@ def _push(order: Order) -> Words:
 def left_to_return(order: Order) -> int:
     """How much of the applied payment could still go back, in minor units."""
     attempt = Attempt.objects.filter(order=order, disposition=Disposition.APPLIED).first()
-    return (attempt.paid_minor or 0) - attempt.refund_reserved_minor if attempt else 0
+    return attempt.left_minor if attempt else 0
 
 
 def _why_not_refund(order: Order) -> Words:

@@ -175,6 +175,11 @@ class Attempt(models.Model):
         return self.out_trade_no
 
     @property
+    def left_minor(self) -> int:
+        """What of it can still be given back."""
+        return (self.paid_minor or 0) - self.refund_reserved_minor
+
+    @property
     def is_open(self) -> bool:
         """Whether the buyer may pay by it now."""
         return self.state in self.OPEN

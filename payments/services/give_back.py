@@ -30,7 +30,7 @@ def request_refund(
         return known
     applied = Attempt.objects.filter(order=order, disposition=Disposition.APPLIED)
     attempt = applied.select_for_update(no_key=True).first()
-    left = (attempt.paid_minor or 0) - attempt.refund_reserved_minor if attempt else 0
+    left = attempt.left_minor if attempt else 0
     if attempt is None or left == 0:
         raise NothingToReturn
     amount = left if amount_minor is None else amount_minor
