@@ -7,11 +7,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from notifications.live.person import GUEST_ORDERS
 from orders.order.models import Order
 from orders.order.road import NoSuchOrder
 from orders.people import ShopStaff
-
-GUEST_ORDERS = "guest_orders"  # session key: the orders whose secret link was opened here
 
 
 class Person(Protocol):
