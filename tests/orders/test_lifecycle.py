@@ -10,6 +10,7 @@ from orders import services
 from orders.actors import SYSTEM, as_customer, as_merchant, as_rider, as_staff
 from orders.models import Order, Stock
 from orders.services import Item
+from tests.conftest import ADDRESS
 
 pytestmark = pytest.mark.django_db
 
@@ -161,8 +162,6 @@ def test_striking_part_of_a_line_lowers_the_bill(make_order, cast):
 
 
 def test_a_grocery_is_not_ready_with_open_lines(cast, grocery):
-    from tests.conftest import ADDRESS
-
     items = [Item(grocery.milk.public_id, 2), Item(grocery.bread.public_id, 1)]
     order = services.place_order(
         services.Placement(grocery.shop.public_id, items, "WECHAT", ADDRESS), customer=cast.ana

@@ -9,6 +9,7 @@ from orders import services
 from orders.actors import SYSTEM, as_merchant
 from orders.models import KeyReveal, Order
 from orders.services import Item, Placement
+from tracking.models import Rider
 
 pytestmark = pytest.mark.django_db
 
@@ -80,8 +81,6 @@ def test_every_panel_is_a_part_of_the_page_and_no_other_name_is_one(ana, make_or
 
 
 def test_door_code_is_shown_only_on_the_way(ana, make_order, cast):
-    from tracking.models import Rider
-
     Rider.objects.create(user=cast.ravi, is_on_duty=True)
     order = make_order("READY")
     Order.objects.filter(pk=order.pk).update(door_code="9417")
