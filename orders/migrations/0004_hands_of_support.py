@@ -10,39 +10,99 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0003_key_imports'),
+        ("orders", "0003_key_imports"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='StaffAction',
+            name="StaffAction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=orders.order.hands.new_action_id, editable=False, max_length=24, unique=True)),
-                ('role', models.CharField(max_length=40)),
-                ('does', models.CharField(max_length=80)),
-                ('cause', models.CharField(blank=True, choices=[('CUSTOMER', 'The customer told us'), ('SHOP', 'The shop told us'), ('RIDER', 'The rider told us'), ('GATEWAY', 'The gateway told us'), ('SEEN', 'Seen on this page')], max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('seen_version', models.PositiveIntegerField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(blank=True, null=True)),
-                ('outcome', models.CharField(choices=[('DONE', 'Done'), ('DENIED', 'Not allowed')], default='DONE', max_length=6)),
-                ('at', models.DateTimeField(default=config.ground.clock.now)),
-                ('order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='hands', to='orders.order')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='staff_actions', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "public_id",
+                    models.CharField(
+                        default=orders.order.hands.new_action_id, editable=False, max_length=24, unique=True
+                    ),
+                ),
+                ("role", models.CharField(max_length=40)),
+                ("does", models.CharField(max_length=80)),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("CUSTOMER", "The customer told us"),
+                            ("SHOP", "The shop told us"),
+                            ("RIDER", "The rider told us"),
+                            ("GATEWAY", "The gateway told us"),
+                            ("SEEN", "Seen on this page"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("seen_version", models.PositiveIntegerField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[("DONE", "Done"), ("DENIED", "Not allowed")], default="DONE", max_length=6
+                    ),
+                ),
+                ("at", models.DateTimeField(default=config.ground.clock.now)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="hands",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="staff_actions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'hand on an order',
-                'verbose_name_plural': 'hands on orders',
-                'ordering': ['-id'],
-                'permissions': [('repair_order', 'Can repair orders by the services'), ('return_money', 'Can return money by hand')],
-                'indexes': [models.Index(fields=['order', '-id'], name='hands_on_an_order')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('outcome', 'DONE'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='what_was_done_says_why')],
+                "verbose_name": "hand on an order",
+                "verbose_name_plural": "hands on orders",
+                "ordering": ["-id"],
+                "permissions": [
+                    ("repair_order", "Can repair orders by the services"),
+                    ("return_money", "Can return money by hand"),
+                ],
+                "indexes": [models.Index(fields=["order", "-id"], name="hands_on_an_order")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("outcome", "DONE"), _negated=True),
+                            models.Q(("reason", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="what_was_done_says_why",
+                    )
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='staffaction',
-            trigger=pgtrigger.compiler.Trigger(name='hands_only_grow', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='d5e118295d502900d6d78654f45eb72b34941427', operation='UPDATE OR DELETE', pgid='pgtrigger_hands_only_grow_d4430', table='orders_staffaction', when='BEFORE')),
+            model_name="staffaction",
+            trigger=pgtrigger.compiler.Trigger(
+                name="hands_only_grow",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="d5e118295d502900d6d78654f45eb72b34941427",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_hands_only_grow_d4430",
+                    table="orders_staffaction",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

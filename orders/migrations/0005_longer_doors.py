@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0004_hands_of_support'),
+        ("orders", "0004_hands_of_support"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='idempotencykey',
-            name='door',
+            model_name="idempotencykey",
+            name="door",
             field=models.CharField(max_length=60),
         ),
     ]

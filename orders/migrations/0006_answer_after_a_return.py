@@ -4,18 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0005_longer_doors'),
+        ("orders", "0005_longer_doors"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='order',
-            name='orders_waiting_for_answer',
+            model_name="order",
+            name="orders_waiting_for_answer",
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('payment_status__in', ('PAID', 'DUE_ON_DELIVERY', 'PARTLY_REFUNDED', 'REFUNDED')), ('status', 'PENDING')), fields=['answer_by', 'id'], name='orders_waiting_for_answer'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(
+                    ("payment_status__in", ("PAID", "DUE_ON_DELIVERY", "PARTLY_REFUNDED", "REFUNDED")),
+                    ("status", "PENDING"),
+                ),
+                fields=["answer_by", "id"],
+                name="orders_waiting_for_answer",
+            ),
         ),
     ]
