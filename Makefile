@@ -18,7 +18,7 @@ test: $(VENV)/.installed-dev browser
 
 lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check --quiet .
-	@$(VENV)/bin/ruff format --quiet --check .
+	@$(VENV)/bin/ruff format --check . > $(VENV)/format.txt || { cat $(VENV)/format.txt; exit 1; }
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
 
