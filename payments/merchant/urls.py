@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.merchant import views
+from payments.merchant import counter
 
 app_name = "counter"
-urlpatterns = [path("<shop_id>/orders/<order_id>/cash/", views.counted, name="counted")]
+urlpatterns = [path("<shop_id>/orders/<order_id>/cash/", counter.counted, name="counted")]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from payments.rider import views
+from payments.rider import cash
 
 app_name = "cash"
-urlpatterns = [path("jobs/<str:order_id>/cash/", views.collected, name="collected")]
+urlpatterns = [path("jobs/<str:order_id>/cash/", cash.collected, name="collected")]

@@ -1,0 +1,9 @@
+"""What payments remember, for support: one file a noun. Django finds the pages by importing this package."""
+
+from payments.admin.attempts import AttemptAdmin
+from payments.admin.inbox import InboxEntryAdmin
+from payments.admin.ledger import LedgerEntryAdmin
+from payments.admin.reconciliation import DifferenceAdmin, RunAdmin
+from payments.admin.refunds import RefundAdmin
+
+__all__ = ["AttemptAdmin", "DifferenceAdmin", "InboxEntryAdmin", "LedgerEntryAdmin", "RefundAdmin", "RunAdmin"]
