@@ -13,6 +13,14 @@ class PaymentClosed(Refusal):
     message = _("The time to pay has run out and nothing was charged. Your cart is still here.")
 
 
+class PaymentArrived(Refusal):
+    """Money for this order is recorded and about to be applied."""
+
+    code = "payment_arrived"
+    status = 409
+    message = _("Your payment has arrived and is being written down. Do not pay again.")
+
+
 class GatewayUnreachable(Refusal):
     """No payment could be opened there now."""
 
@@ -59,3 +67,83 @@ class ReceiptWrong(Refusal):
     code = "receipt_wrong"
     status = 422
     message = _("A receipt number has 6 to 32 letters, digits, _ or -.")
+
+
+class AmountWrong(Refusal):
+    """No amount that can be returned."""
+
+    code = "amount_wrong"
+    status = 422
+    message = _("Write an amount such as 12.50. At most {amount} can still be returned.")
+
+
+class CurrencyWrong(Refusal):
+    """Not the currency in which it was paid."""
+
+    code = "currency_wrong"
+    status = 422
+    message = _("It was paid in {currency}, so it goes back in {currency}. At most {amount} can still be returned.")
+
+
+class TooLateToRefund(Refusal):
+    """The shop's own time to return money of an ended order is over."""
+
+    code = "too_late_to_refund"
+    status = 409
+    message = _("A shop can return money until {n} days after the end. Ask our support, they still can.")
+
+
+class NotYetAccepted(Refusal):
+    """The shop has not answered the order yet: rejecting it returns everything."""
+
+    code = "not_yet_accepted"
+    status = 409
+    message = _("You have not accepted this order. Reject it, and everything goes back by itself.")
+
+
+class NoSuchRefund(Refusal):
+    """There is none, or it is another shop's."""
+
+    code = "not_found"
+    status = 404
+    message = _("We cannot find this refund. Look at its order again.")
+
+
+class AlreadyReturned(Refusal):
+    """It went back a moment ago, perhaps by another hand."""
+
+    code = "already_returned"
+    status = 409
+    message = _("{amount} went back at {time} already. Do not give it back a second time.")
+
+
+class NotByHand(Refusal):
+    """The gateway is still at it."""
+
+    code = "not_by_hand"
+    status = 409
+    message = _("The gateway is returning this one by itself. Giving it back by hand would return it twice.")
+
+
+class ProposalOpen(Refusal):
+    """One at a time."""
+
+    code = "proposal_open"
+    status = 409
+    message = _("A refund of {amount} for this order waits for a second person. Decide that one first.")
+
+
+class ProposalOver(Refusal):
+    """Decided or expired meanwhile."""
+
+    code = "proposal_over"
+    status = 409
+    message = _("This proposal is not open any more: {state}.")
+
+
+class SecondPersonNeeded(Refusal):
+    """Nobody approves what they proposed."""
+
+    code = "second_person_needed"
+    status = 403
+    message = _("You proposed it, so somebody else has to approve it. You can decline it only by asking them.")

@@ -42,7 +42,7 @@ class LedgerAccount(models.Model):
 class LedgerEntry(models.Model):
     """One movement; `ref` (such as `payment:pay_…`) makes booking it twice impossible."""
 
-    ref = models.CharField(max_length=60, unique=True)
+    ref = models.CharField(max_length=80, unique=True)
     order_ref = models.CharField(max_length=24)
     currency = models.CharField(max_length=3, default="CNY")
     booked_at = models.DateTimeField(default=clock.now)

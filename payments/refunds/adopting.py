@@ -1,0 +1,108 @@
+"""Refunds that somebody made at the gateway's own console: found in a notification, a query or a bill, and booked."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config.ground import clock
+from orders.actors import GATEWAY
+from orders.order import road
+from payments.gateways.base import RefundSeen
+from payments.models import Attempt, Difference, InboxEntry, Refund
+from payments.refunds.recording import differs, record_refund, returned
+
+Kind = Difference.Kind
+LONGEST = 64  # characters of a gateway's number
+
+
+def adopt(
+    channel: str,
+    out_trade_no: str,
+    *,
+    out_refund_no: str,
+    gateway_refund_no: str,
+    amount_minor: int,
+    at: datetime,
+    source: str,
+) -> Refund | None:
+    """Book a refund that a gateway tells of; call it outside transactions. Safe to repeat, at once and in any order.
+
+    One that we asked for is recorded as SUCCESS. One that we did not becomes a Refund of reason MANUAL in SUCCESS:
+    reserved and returned on the payment, the order, the ledger, one event `refund.succeeded`. `source` is where we
+    learned of it: NOTIFY, QUERY, BILL or MANUAL. None, and an open Difference REFUND_ONLY_GATEWAY: the payment is not
+    ours, not applied yet (then call it again later), or has less left than that.
+    """
+    number = (out_refund_no or gateway_refund_no)[:LONGEST]
+    known = _known(channel, out_trade_no, number, gateway_refund_no)
+    if known is None:
+        known = _adopt(channel, out_trade_no, number, gateway_refund_no, amount_minor, at, source)
+    if known is None or known.state == Refund.State.SUCCESS:
+        return known
+    seen = RefundSeen(
+        out_trade_no=out_trade_no,
+        out_refund_no=known.out_refund_no,
+        state="SUCCESS",
+        gateway_refund_no=gateway_refund_no,
+        amount_minor=amount_minor,
+        refunded_at=at,
+        merchant_account=known.attempt.merchant_account,
+    )
+    return record_refund(seen)
+
+
+def _known(channel: str, out_trade_no: str, number: str, gateway_refund_no: str) -> Refund | None:
+    """The refund of this payment that has one of both numbers, asked for by us or adopted before."""
+    rows = Refund.objects.filter(attempt__channel=channel, attempt__out_trade_no=out_trade_no)
+    rows = rows.select_related("attempt")
+    known = rows.filter(out_refund_no=number).first()
+    if known is None and gateway_refund_no:
+        known = rows.filter(gateway_refund_no=gateway_refund_no).first()
+    return known
+
+
+@transaction.atomic(durable=True)
+def _adopt(
+    channel: str, out_trade_no: str, number: str, gateway_refund_no: str, amount_minor: int, at: datetime, source: str
+) -> Refund | None:
+    attempts = Attempt.objects.filter(channel=channel, out_trade_no=out_trade_no, applied_at__isnull=False)
+    row = attempts.values_list("pk", "order__public_id").first()
+    told = {"channel": channel, "outTradeNo": out_trade_no, "gatewayRefundNo": gateway_refund_no, "source": source}
+    if row is None or not number:
+        differs(Kind.REFUND_ONLY_GATEWAY, number or out_trade_no, amount_minor, None, **told)
+        return None
+    order = road.locked(row[1])
+    attempt = Attempt.objects.select_for_update(no_key=True).get(pk=row[0])
+    known = _known(channel, out_trade_no, number, gateway_refund_no)  # a twin was faster
+    if known is not None:
+        return known
+    is_taken = Refund.objects.filter(out_refund_no=number).exists()  # by another payment
+    if is_taken or not 0 < amount_minor <= attempt.left_minor:
+        differs(Kind.REFUND_ONLY_GATEWAY, number, amount_minor, attempt.left_minor, **told)
+        return None
+    attempt.refund_reserved_minor += amount_minor
+    attempt.save(update_fields=["refund_reserved_minor"])
+    refund = Refund.objects.create(
+        attempt=attempt,
+        out_refund_no=number,
+        gateway_refund_no=gateway_refund_no[:LONGEST],
+        idempotency_key=f"console:{channel}:{number}"[:80],
+        amount_minor=amount_minor,
+        reason=Refund.Reason.MANUAL,
+        actor=GATEWAY.role,
+        found_by=InboxEntry.Source(source),
+        requested_at=at,
+        accepted_at=at,
+        next_try_at=None,
+    )
+    refund.succeeded_at = at
+    returned(refund, attempt, order, GATEWAY)
+    _settle_difference(number)
+    return refund
+
+
+def _settle_difference(number: str) -> None:
+    """What stood open because it could not be booked then is repaired."""
+    open_ones = Difference.objects.filter(
+        kind=Kind.REFUND_ONLY_GATEWAY, subject=f"refund:{number}", state__in=["OPEN", "WAIT_NEXT_DAY"]
+    )
+    open_ones.update(state=Difference.State.AUTO_FIXED, decided_at=clock.now(), remark="booked as found at the gateway")
