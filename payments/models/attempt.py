@@ -50,8 +50,20 @@ class AttemptQuerySet(QuerySet["Attempt"]):
         return self.filter(state__in=Attempt.OPEN)
 
     def unapplied(self) -> "AttemptQuerySet":
-        """Money that came in and is not yet anybody's, oldest first."""
+        """Money that came in and is not yet anybody's, oldest first; also what was set aside."""
         return self.filter(state=Attempt.State.SUCCESS, applied_at__isnull=True).order_by("paid_at", "id")
+
+    def to_apply(self) -> "AttemptQuerySet":
+        """What of it the clock applies by itself."""
+        return self.unapplied().filter(set_aside_at__isnull=True)
+
+    def set_aside(self) -> "AttemptQuerySet":
+        """What of it waits for a person, newest first."""
+        return self.filter(set_aside_at__isnull=False).order_by("-set_aside_at", "-id")
+
+    def unsettled(self) -> "AttemptQuerySet":
+        """Those of which nobody knows how they end."""
+        return self.filter(state__in=Attempt.UNSETTLED)
 
 
 class Attempt(models.Model):
@@ -70,6 +82,7 @@ class Attempt(models.Model):
         SUCCESS = "SUCCESS", "Success"
 
     OPEN = (State.CREATED, State.PENDING, State.UNKNOWN)
+    UNSETTLED = (*OPEN, State.CLOSING)
 
     public_id = models.CharField(max_length=24, unique=True, default=new_attempt_id, editable=False)
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="attempts")
@@ -95,6 +108,9 @@ class Attempt(models.Model):
 
     applied_at = models.DateTimeField(null=True, blank=True)
     disposition = models.CharField(max_length=13, choices=Disposition.choices, blank=True)
+    apply_tries = models.PositiveSmallIntegerField(default=0)  # by the clock, each of which failed
+    set_aside_at = models.DateTimeField(null=True, blank=True)  # it failed too often: a person looks first
+    set_aside_why = models.CharField(max_length=300, blank=True)
     refund_reserved_minor = models.PositiveBigIntegerField(default=0)
     refunded_minor = models.PositiveBigIntegerField(default=0)
 
@@ -141,6 +157,11 @@ class Attempt(models.Model):
                 | Q(applied_at__isnull=False, disposition__in=Disposition.values, state="SUCCESS"),
             ),
             models.CheckConstraint(
+                name="set_aside_says_why_until_applied",
+                condition=Q(set_aside_at__isnull=True)
+                | (Q(state="SUCCESS", applied_at__isnull=True) & ~Q(set_aside_why="")),
+            ),
+            models.CheckConstraint(
                 name="trade_number_fits_every_gateway", condition=Q(out_trade_no__regex=r"^[0-9A-Za-z_-]{6,32}$")
             ),
             models.CheckConstraint(name="an_attempt_asks_for_something", condition=Q(amount_minor__gt=0)),
@@ -153,8 +174,17 @@ class Attempt(models.Model):
             models.Index(
                 fields=["paid_at", "id"],
                 name="money_not_yet_applied",
-                condition=Q(state="SUCCESS", applied_at__isnull=True),
+                condition=Q(state="SUCCESS", applied_at__isnull=True, set_aside_at__isnull=True),
             ),
+            models.Index(
+                fields=["-set_aside_at", "-id"], name="money_set_aside", condition=Q(set_aside_at__isnull=False)
+            ),
+            models.Index(
+                fields=["id"],
+                name="attempts_unsettled",
+                condition=Q(state__in=["CREATED", "PENDING", "UNKNOWN", "CLOSING"]),
+            ),
+            models.Index(fields=["channel", "bill_date"], name="attempts_by_bill", condition=Q(state="SUCCESS")),
             models.Index(
                 fields=["next_sync_at", "id"], name="attempts_due_to_sync", condition=Q(next_sync_at__isnull=False)
             ),
