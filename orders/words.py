@@ -246,6 +246,7 @@ CHANNEL: dict[str, Word] = {
 EVENT: dict[str, Word] = {
     "order.placed": Word("Order placed", "已下单", "done", "check"),
     "order.payment_started": Word("Payment started", "开始支付", "wait", "clock"),
+    "order.payment_claimed": Word("Checking your payment", "支付确认中", "wait", "clock"),
     "order.payment_released": Word("Not paid yet", "尚未支付", "wait", "clock"),
     "order.paid": Word("Paid", "已支付", "money", "card"),
     "order.confirmed": Word("Shop accepted", "商家已接单", "done", "check"),

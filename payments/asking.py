@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import NamedTuple, TypeVar
 
 from django.conf import settings
+from django.db import connection
 from django.urls import reverse
 
 from payments.gateways import GATEWAYS, notify_url
@@ -27,6 +28,15 @@ class Heard(NamedTuple):
     seen: Seen | None = None
     was_closed: bool = False
     error: str = ""
+
+
+def let_go() -> None:
+    """Give this thread's database connection up before a gateway is asked: others need it while we wait.
+
+    Called by whoever asks on a person's behalf, never inside a transaction and never while holding a session's lock.
+    """
+    if not connection.in_atomic_block:
+        connection.close()
 
 
 def create(attempt: Attempt) -> Created:

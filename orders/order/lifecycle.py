@@ -89,12 +89,12 @@ class Lifecycle:
 
     # ── money ────────────────────────────────────────────────────────────────────────────────────
     @transition("payment_status", source=P.UNPAID, target=P.PROCESSING, conditions=[is_running])
-    def begin_payment(self) -> None:
-        """An attempt was sent to a gateway."""
+    def claim_payment(self) -> None:
+        """It may be paid; the gateway is being asked."""
 
     @transition("payment_status", source=P.PROCESSING, target=P.UNPAID)
     def release_payment(self) -> None:
-        """Every attempt is closed."""
+        """The gateway says that it is not, or nothing is open by which it could be."""
 
     @transition("payment_status", source=P.UNPAID, target=P.DUE_ON_DELIVERY, conditions=[is_cash])
     def promise_cash(self) -> None:

@@ -33,7 +33,7 @@ from orders.services.menu import (
     set_picture,
 )
 from orders.services.once import Answer, IdempotencyConflict, once, remember
-from orders.services.pay import begin_payment, mark_paid, record_return, release_payment
+from orders.services.pay import begin_payment, claim_payment, mark_paid, record_return, release_payment
 from orders.services.place import Item, Placement, place_order, place_within
 from orders.services.pools import add_pool, void_text
 from orders.services.shelf import (
@@ -72,6 +72,7 @@ __all__ = [
     "call_off_order",
     "cancel_order",
     "change_product",
+    "claim_payment",
     "collect_order",
     "complete_order",
     "confirm_order",

@@ -10,7 +10,8 @@ from orders.actors import GATEWAY, SYSTEM, Actor
 from orders.catalog.models import Trade
 from orders.order import road
 from orders.order.models import Order
-from orders.order.road import Step
+from orders.order.road import Step, WrongMoment
+from orders.order.states import WAITING_FOR_MONEY, Status
 from orders.services.confirm import accept_by_itself
 from orders.services.refusals import KeysShort
 from orders.stock import keys
@@ -19,16 +20,23 @@ from orders.stock.models import KeyIssue
 
 @transaction.atomic
 def begin_payment(order_id: str, *, method: str, actor: Actor) -> Order:
-    """An attempt is on its way to a gateway: UNPAID → PROCESSING; a second attempt changes only the method."""
+    """The customer has a way to pay by this method. The order goes on waiting for payment. Raises WrongMoment."""
     order = road.locked(order_id)
-    decide = order.begin_payment if order.payment_status != "PROCESSING" else None
-    step = Step("order.payment_started", {"method": method}, columns={"method": method})
-    return road.move(order, decide, step, actor)
+    if order.status != Status.PENDING or order.payment_status not in WAITING_FOR_MONEY:
+        raise WrongMoment(order)
+    return road.move(order, None, Step("order.payment_started", {"method": method}, columns={"method": method}), actor)
+
+
+@transaction.atomic
+def claim_payment(order_id: str, *, actor: Actor) -> Order:
+    """The customer may have paid and the gateway has not said so: UNPAID → PROCESSING, shown as being checked."""
+    order = road.locked(order_id)
+    return road.move(order, order.claim_payment, Step("order.payment_claimed"), actor)
 
 
 @transaction.atomic
 def release_payment(order_id: str, *, actor: Actor = SYSTEM) -> Order:
-    """Every attempt is closed: PROCESSING → UNPAID."""
+    """The gateway says that nobody paid, or no attempt is open any more: PROCESSING → UNPAID."""
     order = road.locked(order_id)
     return road.move(order, order.release_payment, Step("order.payment_released"), actor)
 

@@ -15,7 +15,9 @@ from orders.order.models import Fulfilment, Order
 from orders.words import CHANNEL, EVENT, cancel_word, event_word
 
 # steps that customers need not see one by one
-UNSEEN = frozenset({"order.payment_started", "order.payment_released", "line.picked", "staff.noted"})
+UNSEEN = frozenset(
+    {"order.payment_started", "order.payment_claimed", "order.payment_released", "line.picked", "staff.noted"}
+)
 KIND = {"done": "was", "move": "was", "wait": "was", "money": "paid", "stop": "ended", "bad": "halt"}
 WHY: dict[str, str | Promise] = {
     "order.confirmed": _("Said {minutes} minutes"),

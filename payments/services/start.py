@@ -23,7 +23,7 @@ from payments import asking, inbox, settle
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Created, Definitive, GatewayError, Misconfigured, Unknown
 from payments.models import Attempt
-from payments.refusals import ChannelUnknown, GatewayUnreachable, PaymentClosed
+from payments.refusals import ChannelUnknown, GatewayUnreachable, PaymentArrived, PaymentClosed
 from payments.services.ask import ask_gateway, close_attempt
 
 GATEWAY_LEAD = timedelta(seconds=60)  # the gateway stops taking money before we cancel
@@ -48,7 +48,8 @@ def start_payment(
     """Give the buyer a way to pay: an attempt with `code_url` or `redirect_url`, the same one when asked again.
 
     An open attempt of another channel or form is closed first. UNKNOWN without a way: the gateway has not answered,
-    the clock tries the same number again. Raises ChannelUnknown, PaymentClosed, WrongMoment, GatewayUnreachable.
+    the clock tries the same number again. Raises ChannelUnknown, PaymentClosed, PaymentArrived,
+    WrongMoment, GatewayUnreachable.
     """
     if channel not in ONLINE or (form and form not in GATEWAYS[channel].forms):  # type: ignore[index]
         raise ChannelUnknown(field="channel")
@@ -69,6 +70,7 @@ def open_attempt(attempt: Attempt) -> Attempt:
 
     PENDING: there is a way to pay. UNKNOWN: no answer. CLOSED: refused for good.
     """
+    asking.let_go()
     return write_opened(attempt, asking.try_create(attempt))
 
 
@@ -98,6 +100,8 @@ def _intend(order_id: str, channel: str, form: str, actor: Actor, client_ip: str
     now = clock.now()
     deadline = _deadline(order)
     attempts = Attempt.objects.select_for_update(no_key=True).filter(order=order)
+    if attempts.unapplied().exists():
+        raise PaymentArrived
     replaced = []
     for attempt in attempts.open().order_by("pk"):
         if _fits(attempt, order, channel, form):

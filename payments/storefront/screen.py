@@ -25,7 +25,11 @@ PHONE_FORMS: Final = {"WECHAT": "h5", "ALIPAY": "wap"}
 
 @dataclass(frozen=True)
 class Screen:
-    """`moment` is waiting, slow, choose, closing, paid, expired, late, cancelled or elsewhere (nothing to pay here)."""
+    """`moment` names the card.
+
+    waiting (a way is open), app (one is open inside WeChat), slow, choose, arrived (told, not yet applied), closing,
+    paid, expired, late, cancelled or elsewhere (nothing to pay here).
+    """
 
     order: Order
     attempt: Attempt | None
@@ -35,13 +39,17 @@ class Screen:
     def tag(self) -> str:
         """Equal as long as nothing on the card would change."""
         attempt = self.attempt
-        return f"{self.moment}-{attempt.seq}-{attempt.state}-{attempt.has_a_way}" if attempt else self.moment
+        if attempt is None:
+            return self.moment
+        kept = Attempt.objects.filter(order=self.order, applied_at__isnull=False).count()
+        facts = (self.order.payment_status, attempt.seq, attempt.state, attempt.has_a_way, kept)
+        return "-".join(map(str, (self.moment, *facts)))
 
     @property
     def word(self) -> Word:
-        """The order's state; while there is a code to pay by it waits, and once it is paid, how much."""
-        if self.moment in {"waiting", "choose"}:
-            return STATUS["PENDING.UNPAID"]["customer"]
+        """The order's state; once it is paid, how much."""
+        if self.moment == "arrived":
+            return STATUS["PENDING.PROCESSING"]["customer"]
         if self.moment == "paid":
             paid, amount = PAYMENT["PAID"]["customer"], money(self.order.paid_minor)
             return replace(paid, en=paid.en.format(amount=amount), zh=paid.zh.format(amount=amount))
@@ -115,10 +123,18 @@ def _moment(order: Order, attempt: Attempt | None) -> str:
         return "paid"
     if order.payment_status in SETTLED or order.payment_status == PaymentStatus.DUE_ON_DELIVERY:
         return "elsewhere"
+    return _while_unpaid(order, attempt)
+
+
+def _while_unpaid(order: Order, attempt: Attempt | None) -> str:
+    if Attempt.objects.unapplied().filter(order=order).exists():
+        return "arrived"
     if order.expires_at is not None and order.expires_at <= clock.now():
         return "closing"
     if attempt is None or not attempt.is_open:
         return "choose"
+    if attempt.form == "jsapi":
+        return "app"
     return "waiting" if attempt.has_a_way else "slow"
 
 

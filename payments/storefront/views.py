@@ -24,10 +24,13 @@ def pay(request: HttpRequest, order_id: str) -> HttpResponse:
     """Show how to pay, or (POST `channel`) start paying by that channel.
 
     The first look at an order's page starts its chosen channel, so that the code is there without a press; a start
-    is the same attempt however often it is repeated.
+    is the same attempt however often it is repeated. Whoever comes back from a gateway's page says so by `trade_no`.
     """
     order = own_order(asker(request), order_id)
     refusal = None
+    if request.method == "GET" and "trade_no" in request.GET:
+        _ask(request, screen_of(order))
+        return redirect("payments:pay", order_id)
     if request.method == "POST":
         refusal = _start(request, order_id, request.POST.get("channel", ""))
         if refusal is None:
@@ -36,7 +39,7 @@ def pay(request: HttpRequest, order_id: str) -> HttpResponse:
     if screen.moment == "choose" and screen.attempt is None and refusal is None:
         refusal = _start(request, order_id, screen.channel)
         screen = screen_of(own_order(asker(request), order_id))
-    if screen.moment in {"elsewhere", "cancelled"} or (screen.moment == "paid" and request.GET.get("back") is None):
+    if screen.moment in {"elsewhere", "cancelled", "paid"}:
         return redirect("storefront:order", order_id)
     return _page(request, screen, refusal=refusal)
 
@@ -55,19 +58,23 @@ def card(request: HttpRequest, order_id: str) -> HttpResponse:
 @require_POST
 def paid_check(request: HttpRequest, order_id: str) -> HttpResponse:
     """“I have paid”: one question to the gateway, then 10 s of rest; the clock goes on asking anyway."""
+    answer, rest = _ask(request, screen_of(own_order(asker(request), order_id)))
     screen = screen_of(own_order(asker(request), order_id))
-    attempt, answer, rest = screen.attempt, "", REST_SECONDS
-    if attempt is not None and attempt.state != Attempt.State.SUCCESS:
-        rest_ms = wait_ms(f"paid-check:{order_id}", ASKING)
-        rest = -(-rest_ms // 1000) or REST_SECONDS
-        if not rest_ms:
-            attempt = services.ask_gateway(attempt)
-        answer = "silent" if attempt.last_error else "unseen"
-        screen = screen_of(own_order(asker(request), order_id))
     context = {"screen": screen, "order": screen.order, "answer": answer, "rest": rest}
     if request.headers.get("HX-Request"):
         return render(request, "storefront/_pay.html", context)
     return _page(request, screen, answer=answer, rest=rest)
+
+
+def _ask(request: HttpRequest, screen: Screen) -> tuple[str, int]:
+    """Ask the gateway once about the newest attempt, unless it was asked just now: what it said, seconds to rest."""
+    attempt = screen.attempt
+    if attempt is None or attempt.state == Attempt.State.SUCCESS:
+        return "", REST_SECONDS
+    rest_ms = wait_ms(f"paid-check:{screen.order.public_id}", ASKING)
+    if not rest_ms:
+        attempt = services.ask_gateway(attempt, claimed_by=_buyer(request))
+    return "silent" if attempt.last_error else "unseen", -(-rest_ms // 1000) or REST_SECONDS
 
 
 def _page(request: HttpRequest, screen: Screen, **more: object) -> HttpResponse:

@@ -28,7 +28,7 @@ def test_an_order_that_nobody_pays_ends_by_itself(product, window, story):
 
     page = leo.another_tab(f"/orders/{order}/")
     page.settles()
-    page.sees("Checking your payment", inside="#status")
+    page.sees("Waiting for payment", inside="#status")
     product.rows(OVER, order)
     page.sees("Cancelled", inside="#status", within=TEN_SECONDS)
     page.sees("Not paid in time. Nothing was charged.", inside=".hero")

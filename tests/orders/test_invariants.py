@@ -115,6 +115,7 @@ class Walk(RuleBasedStateMachine):
     @rule(which=WHICH, release=st.booleans())
     def attempt(self, which, release):
         self.try_(services.begin_payment, self.some(which), method="WECHAT", actor=SYSTEM)
+        self.try_(services.claim_payment, self.some(which), actor=SYSTEM)
         if release:
             self.try_(services.release_payment, self.some(which))
 

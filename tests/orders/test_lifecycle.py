@@ -20,6 +20,7 @@ GRID = {
     #                  UNPAID       PENDING      CONFIRMED    PREPARING    READY        ON_DELIVERY  COMPLETED CANCELLED
     "pay":            ("PENDING",   ".",         ".",         ".",         ".",         ".",         ".",      "."),
     "begin payment":  ("PENDING",   ".",         ".",         ".",         ".",         ".",         ".",      "."),
+    "claim payment":  ("PENDING",   ".",         ".",         ".",         ".",         ".",         ".",      "."),
     "confirm":        (".",         "CONFIRMED", ".",         ".",         ".",         ".",         ".",      "."),
     "reject":         ("CANCELLED", "CANCELLED", ".",         ".",         ".",         ".",         ".",      "."),
     "start":          (".",         ".",         "PREPARING", ".",         ".",         ".",         ".",      "."),
@@ -42,6 +43,7 @@ def verbs(cast):
     return {
         "pay": lambda ref: services.mark_paid(ref, amount_minor=8400, channel="WECHAT"),
         "begin payment": lambda ref: services.begin_payment(ref, method="ALIPAY", actor=ana),
+        "claim payment": lambda ref: services.claim_payment(ref, actor=ana),
         "confirm": lambda ref: services.confirm_order(ref, minutes=10, actor=bruno),
         "reject": lambda ref: services.reject_order(ref, why="BUSY", actor=bruno),
         "start": lambda ref: services.start_preparing(ref, actor=bruno),

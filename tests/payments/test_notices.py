@@ -32,7 +32,7 @@ def test_a_payment_is_applied_when_the_gateway_tells(channel, simulator, door, m
     attempt = start(order, channel)
     if attempt.redirect_url:
         simulator.http.get(attempt.redirect_url, follow_redirects=True).raise_for_status()
-    assert fresh(order).payment_status == "PROCESSING"
+    assert fresh(order).payment_status == "UNPAID"
     simulator.pay(attempt.out_trade_no)
     until(lambda: fresh(order).payment_status == "PAID")
     attempt = fresh(attempt)
@@ -92,7 +92,7 @@ def test_a_wechat_notice_that_must_not_be_believed_changes_nothing(variant, sile
     answer = deliver(door, "WECHAT", silent.notice(attempt.out_trade_no, variant))
     assert answer.status_code == 401
     assert len(refused_letters()) == 1
-    assert (fresh(order).payment_status, fresh(attempt).state) == ("PROCESSING", "PENDING")
+    assert (fresh(order).payment_status, fresh(attempt).state) == ("UNPAID", "PENDING")
     assert len(silent.ask("log")["log"]) == asked, "a refused notice makes no call"
 
 
@@ -105,7 +105,7 @@ def test_an_alipay_notice_that_must_not_be_believed_changes_nothing(variant, sil
     answer = deliver(door, "ALIPAY", silent.notice(attempt.out_trade_no, variant))
     assert (answer.status_code, answer.content) == (401, b"failure")
     assert len(refused_letters()) == 1
-    assert fresh(order).payment_status == "PROCESSING"
+    assert fresh(order).payment_status == "UNPAID"
 
 
 def test_a_crash_between_the_two_transactions_is_repaired(silent, door, make_order, monkeypatch):
@@ -123,7 +123,7 @@ def test_a_crash_between_the_two_transactions_is_repaired(silent, door, make_ord
         assert deliver(door, "WECHAT", silent.notice(attempt.out_trade_no)).status_code == 204
     assert crashes == [attempt.public_id]
     assert (fresh(attempt).state, fresh(attempt).applied_at) == ("SUCCESS", None)
-    assert fresh(order).payment_status == "PROCESSING"
+    assert fresh(order).payment_status == "UNPAID"
     assert apply_unapplied() == {"applied": 1, "unapplied": 0}
     assert fresh(order).payment_status == "PAID"
     assert apply_unapplied() == {"applied": 0, "unapplied": 0}
@@ -137,7 +137,7 @@ def test_money_after_the_end_is_recorded_and_goes_back(simulator, door, make_ord
     until(lambda: fresh(attempt).applied_at)
     [refund] = refunds_of(attempt)
     assert (fresh(attempt).disposition, refund.reason, refund.amount_minor) == ("LATE", "LATE", order.total_minor)
-    assert (fresh(order).status, fresh(order).payment_status) == ("CANCELLED", "PROCESSING")
+    assert (fresh(order).status, fresh(order).payment_status) == ("CANCELLED", "UNPAID")
     assert types_of(order)[-2:] == ["payment.late", "refund.requested"]
     assert booked(attempt) == {"gateway:WECHAT": order.total_minor, "suspense": -order.total_minor}
 
@@ -152,7 +152,7 @@ def test_another_amount_is_never_applied(simulator, door, make_order):
     [refund] = refunds_of(attempt)
     assert fresh(attempt).disposition == "MISMATCH"
     assert (refund.reason, refund.amount_minor) == ("MISMATCH", order.total_minor + 1)
-    assert fresh(order).payment_status == "PROCESSING"
+    assert fresh(order).payment_status == "UNPAID"
 
 
 def test_two_channels_both_paid_are_one_payment_and_one_refund(simulator, door, make_order):

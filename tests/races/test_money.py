@@ -19,6 +19,7 @@ TIMES = 6
 def attempt_of(order):
     """An open attempt and the fact that its gateway would tell."""
     services.begin_payment(order.public_id, method="WECHAT", actor=SYSTEM)
+    services.claim_payment(order.public_id, actor=SYSTEM)
     attempt = Attempt.objects.create(
         order=order, seq=1, channel="WECHAT", merchant_account="m", out_trade_no=f"race-{order.number}", form="native",
         amount_minor=order.total_minor, currency="CNY", gateway_expires_at=order.expires_at,
