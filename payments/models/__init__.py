@@ -2,6 +2,7 @@
 
 from payments.models.attempt import Attempt, Disposition
 from payments.models.bill import Bill, BillLine
+from payments.models.cash import HandIn
 from payments.models.inbox import InboxEntry
 from payments.models.ledger import LedgerAccount, LedgerEntry, LedgerPosting
 from payments.models.proposal import RefundProposal
@@ -15,6 +16,7 @@ __all__ = [
     "Difference",
     "DifferenceStep",
     "Disposition",
+    "HandIn",
     "InboxEntry",
     "LedgerAccount",
     "LedgerEntry",
