@@ -1,6 +1,17 @@
 """What the post office remembers, gathered for Django; each model lives beside the code that uses it."""
 
 from notifications.log.models import Event, Leadership, ParkedEvent, ReaderCursor
-from notifications.webhooks.models import RegisteredHost
+from notifications.webhooks.models import Attempt, Circuit, Endpoint, Message, RegisteredHost, Replay
 
-__all__ = ["Event", "Leadership", "ParkedEvent", "ReaderCursor", "RegisteredHost"]
+__all__ = [
+    "Attempt",
+    "Circuit",
+    "Endpoint",
+    "Event",
+    "Leadership",
+    "Message",
+    "ParkedEvent",
+    "ReaderCursor",
+    "RegisteredHost",
+    "Replay",
+]
