@@ -97,6 +97,8 @@ class Attempt(models.Model):
     code_url = models.CharField(max_length=512, blank=True)
     redirect_url = models.TextField(blank=True)
     client_ip = models.GenericIPAddressField(null=True, blank=True)  # WeChat's h5 form wants it again at a retry
+    payer = models.CharField(max_length=128, blank=True)  # jsapi: the buyer's openid in our mini-program
+    prepay_id = models.CharField(max_length=64, blank=True)  # jsapi: what the mini-program's package names
 
     gateway_txn_no = models.CharField(max_length=64, null=True, blank=True)
     paid_minor = models.PositiveBigIntegerField(null=True, blank=True)
@@ -216,5 +218,5 @@ class Attempt(models.Model):
 
     @property
     def has_a_way(self) -> bool:
-        """Whether the buyer can be shown a code or sent to the gateway."""
-        return bool(self.code_url or self.redirect_url)
+        """Whether the buyer can be shown a code, be sent to the gateway, or pay inside a mini-program."""
+        return bool(self.code_url or self.redirect_url or self.prepay_id)
