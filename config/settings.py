@@ -225,6 +225,10 @@ SANDBOX = env.flag("LOCKSTEP_SANDBOX", default=not PRODUCTION)
 SIMULATOR_URL = env.text("LOCKSTEP_SIMULATOR_URL", "http://localhost:8010")
 PAYMENT_MINUTES = env.whole("LOCKSTEP_PAYMENT_MINUTES", 15, least=1)  # from placing to PAYMENT_TIMEOUT
 ANSWER_MINUTES = env.whole("LOCKSTEP_ANSWER_MINUTES", 5, least=1)  # how long a shop has to answer a paid order
+SHOP_REFUND_DAYS = env.whole("LOCKSTEP_SHOP_REFUND_DAYS", 30, least=0)  # after the end a shop may still return money
+# what one person of support may return of one order alone; more needs a second person within so many hours
+REFUND_SECOND_PERSON_MINOR = env.whole("LOCKSTEP_REFUND_SECOND_PERSON_MINOR", 50_000, least=0)
+REFUND_PROPOSAL_HOURS = env.whole("LOCKSTEP_REFUND_PROPOSAL_HOURS", 24, least=1)
 GATEWAY_DIR = Path(env.text("LOCKSTEP_GATEWAY_DIR", str(STATE_DIR / "gateways")))  # keys of both sides
 
 CONTENT_SECURITY_POLICY = {
@@ -305,6 +309,9 @@ API_LIMITS = {  # (calls a minute, burst) of one principal
     "write": (env.whole("LOCKSTEP_API_WRITES", 240, least=1), env.whole("LOCKSTEP_API_WRITE_BURST", 60, least=1)),
 }
 DOOR_LIMIT = (env.whole("LOCKSTEP_DOOR_TRIES", 120, least=1), 60)  # sign-ins and sign-ups of one address
+# live connections that one process holds for an account, and for an address (a house or an office has one for all)
+LIVE_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_PER_ACCOUNT", 50, least=1)
+LIVE_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_PER_ADDRESS", 1_000, least=1)
 API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lockstep",

@@ -7,7 +7,7 @@ from django.db import transaction
 from notifications.log import Heard, hears
 from notifications.models import Event
 from orders.order import road
-from payments import settle, tasks
+from payments import settle
 from payments.models import Refund
 from payments.refusals import NothingToReturn, RefundTooMuch
 from payments.services import request_refund
@@ -46,7 +46,6 @@ def _return_struck(event: Heard) -> None:
         give(amount_minor=event.data["amountMinor"])
     except RefundTooMuch:
         give()
-    transaction.on_commit(_hint, robust=True)
 
 
 @hears("order.cancelled")
@@ -56,11 +55,6 @@ def close_what_is_open(event: Heard) -> None:
     order = road.locked(event.ref)
     settle.close_the_rest(order)
     settle.release_if_idle(order)
-
-
-def _hint() -> None:
-    """Push the refund now instead of at the next round; only a hint, the round comes anyway."""
-    tasks.push_refunds.apply_async(queue="slow", retry=False)
 
 
 def _was_paid_before(event: Heard) -> bool:

@@ -93,6 +93,14 @@ class TooLateToRefund(Refusal):
     message = _("A shop can return money until {n} days after the end. Ask our support, they still can.")
 
 
+class LeftMoved(Refusal):
+    """Somebody else returned some of it while this person was deciding."""
+
+    code = "left_moved"
+    status = 409
+    message = _("Some of it went back a moment ago. At most {amount} is left now: look again and decide.")
+
+
 class NotYetAccepted(Refusal):
     """The shop has not answered the order yet: rejecting it returns everything."""
 
@@ -146,4 +154,4 @@ class SecondPersonNeeded(Refusal):
 
     code = "second_person_needed"
     status = 403
-    message = _("You proposed it, so somebody else has to approve it. You can decline it only by asking them.")
+    message = _("You proposed this refund, so somebody else has to decide about it.")

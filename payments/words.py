@@ -4,11 +4,14 @@ Pages draw them with `{% badge %}` and `{% words %}`; the order's own words stan
 """
 
 from config.ground.word import Word
+from orders.catalog.models import in_language
+from payments.models import Refund
 
 PLACE: dict[str, Word] = {  # where money returns to, as in “Back in your …”
     "WECHAT": Word("WeChat balance", "微信零钱"),
     "ALIPAY": Word("Alipay balance", "支付宝余额"),
     "CASH": Word("hands, in cash", "手中（现金）"),
+    "BANK": Word("bank account", "银行账户"),
 }
 
 ATTEMPT: dict[str, Word] = {  # support only
@@ -72,11 +75,22 @@ REFUND_REASON: dict[str, dict[str, Word]] = {
         "merchant": Word("{item} struck out", "划掉 {item}"),
         "staff": Word("Struck out", "划单"),
     },
+    "MERCHANT": {
+        "customer": Word("From the shop: {words}", "商家退款：{words}"),
+        "merchant": Word("Returned by the shop: {words}", "商家退款：{words}"),
+        "staff": Word("By the shop", "商家退款"),
+    },
     "MANUAL": {
         "customer": Word("From our support: {words}", "客服退款：{words}"),
         "merchant": Word("By support", "客服退款"),
         "staff": Word("Manual", "人工"),
     },
+}
+
+# What a person returned without a word, or what was made at the gateway's own console.
+WORDLESS: dict[str, Word] = {
+    "MERCHANT": Word("From the shop", "商家退款"),
+    "MANUAL": Word("From our support", "客服退款"),
 }
 
 _HELD = Word(
@@ -117,6 +131,13 @@ REFUND_STATE: dict[str, dict[str, Word]] = {
     "FAILED": {"customer": _HELD, "staff": Word("Failed, needs a person", "失败，需人工", "bad", "triangle")},
 }
 
+PROPOSAL: dict[str, Word] = {  # support only
+    "OPEN": Word("Waits for a second person", "待第二人审批", "wait", "clock"),
+    "APPROVED": Word("Approved", "已批准", "done", "check"),
+    "DECLINED": Word("Declined", "已拒绝", "stop", "cross"),
+    "EXPIRED": Word("Expired", "已过期", "stop", "clock"),
+}
+
 DIFFERENCE: dict[str, Word] = {  # support only
     "GATEWAY_ONLY": Word("Only at the gateway", "仅渠道有", "bad", "diamond"),
     "LOCAL_ONLY": Word("Only in our books", "仅我方有", "bad", "diamond"),
@@ -136,3 +157,21 @@ DIFFERENCE_STATE: dict[str, Word] = {
     "MANUAL": Word("Decided by {name}", "已人工处理", "done", "check"),
     "IGNORED": Word("Not a difference: {remark}", "已忽略：{remark}", "stop", "square"),
 }
+
+
+def reason_of(refund: Refund, audience: str) -> str:
+    """Why money goes back, in this audience's words and the active language."""
+    item = in_language(refund.item["en"], refund.item["zh"]) if refund.item else ""
+    words = refund.words
+    if refund.reason == Refund.Reason.MERCHANT:
+        words = " · ".join(filter(None, (item, words)))
+    if not words and audience == "customer" and refund.reason in WORDLESS:
+        return WORDLESS[refund.reason].text
+    return (
+        REFUND_REASON[refund.reason].get(audience, REFUND_REASON[refund.reason]["staff"]).format(item=item, words=words)
+    )
+
+
+def place_of(refund: Refund) -> str:
+    """Where it arrives, as in “Back in your …”."""
+    return PLACE[refund.way or refund.attempt.channel].text

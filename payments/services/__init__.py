@@ -2,7 +2,7 @@
 
 from payments.services.ask import ask_gateway, close_attempt
 from payments.services.cash import collect_cash
-from payments.services.give_back import request_refund
+from payments.services.give_back import left_to_return, refund_by_shop, request_refund
 from payments.services.hear import hear_notification
 from payments.services.start import open_attempt, start_payment, unreachable
 
@@ -11,7 +11,9 @@ __all__ = [
     "close_attempt",
     "collect_cash",
     "hear_notification",
+    "left_to_return",
     "open_attempt",
+    "refund_by_shop",
     "request_refund",
     "start_payment",
     "unreachable",

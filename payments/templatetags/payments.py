@@ -9,12 +9,11 @@ from django import template
 from django.utils.translation import gettext as _
 
 from config.ground.figures import clock_time, money
-from orders.catalog.models import in_language
 from orders.models import Fulfilment, Order
 from orders.order.states import PaymentStatus
 from orders.words import CHANNEL
 from payments.models import Attempt, Disposition, Refund
-from payments.words import DISPOSITION, PLACE, REFUND_REASON, REFUND_STATE
+from payments.words import DISPOSITION, REFUND_STATE, place_of, reason_of
 
 register = template.Library()
 STUCK = {Refund.State.ABNORMAL, Refund.State.FAILED}
@@ -81,10 +80,9 @@ def cash_panel(context: template.Context, order: Order) -> dict[str, Any]:
 
 
 def _story(refund: Refund, order: Order) -> dict[str, Any]:
-    item = in_language(refund.item["en"], refund.item["zh"]) if refund.item else ""
-    channel, place = CHANNEL[refund.attempt.channel].text, PLACE[refund.attempt.channel].text
+    channel, place = CHANNEL[refund.attempt.channel].text, place_of(refund)
     return {
-        "reason": REFUND_REASON[refund.reason]["customer"].format(item=item, words=refund.words),
+        "reason": reason_of(refund, "customer"),
         "state": REFUND_STATE[refund.state]["customer"],
         "channel": channel,
         "place": place,

@@ -11,6 +11,7 @@ from orders.actors import SYSTEM, as_merchant
 from orders.models import Order, Stock
 from payments import ledger, reconcile, refunds, settle
 from payments.expiry import expire_due
+from payments.gateways import GATEWAYS
 from payments.gateways.base import RefundSeen
 from payments.models import Attempt, Difference, Refund, Run
 from payments.refunds import push_due
@@ -296,7 +297,7 @@ def test_the_hourly_check_repairs_asks_and_reports(silent, make_order):
     first, second = start(crashed), start(unasked)
     for attempt in (first, second):
         silent.pay(attempt.out_trade_no)
-    settle.record_fact("WECHAT", refunds.GATEWAYS["WECHAT"].query(first.out_trade_no))
+    settle.record_fact("WECHAT", GATEWAYS["WECHAT"].query(first.out_trade_no))
     Attempt.objects.filter(pk=second.pk).update(next_sync_at=clock.now())
     strange = make_order()  # paid, says the order; no payment, say the books
     run = reconcile.reconcile()
