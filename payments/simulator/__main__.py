@@ -10,8 +10,9 @@ import uvicorn
 
 from payments.simulator import faults, keys
 from payments.simulator.book import Book
-from payments.simulator.server import Server
-from payments.simulator.world import Clock, World
+from payments.simulator.clock import Clock
+from payments.simulator.server import Door, Server
+from payments.simulator.world import World
 
 
 def main() -> int:
@@ -36,6 +37,7 @@ def main() -> int:
         host=options.host,
         port=options.port,
         loop="uvloop",
+        http=Door,
         log_level="warning",
         access_log=False,
         lifespan="on",
@@ -45,7 +47,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    known = "\n".join(f"  {name:15} {what}" for name, what in faults.KINDS.items())
+    known = "\n".join(f"  {name:16} {what}" for name, what in faults.KINDS.items())
     parser = argparse.ArgumentParser(
         prog="python -m payments.simulator",
         description="A stand-in for WeChat Pay and Alipay that speaks their real protocols. No money moves.",

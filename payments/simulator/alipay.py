@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from payments.simulator import alipay_papers as papers
-from payments.simulator import bills, crypto
-from payments.simulator.book import Refund, Refused, Trade, Why
+from payments.simulator import bills, cashier, refunds
+from payments.simulator.book import Refused, Trade, Why
 from payments.simulator.postman import Postman
 from payments.simulator.world import Answer, Request, World, go_to
 
@@ -41,6 +41,8 @@ WORDS: Final[dict[Why, tuple[str, str]]] = {
     "unpaid": ("ACQ.TRADE_STATUS_ERROR", "交易状态不合法"),
     "too_much": ("ACQ.REFUND_AMT_NOT_EQUAL_TOTAL", "退款金额超限"),
     "changed": ("ACQ.DISCORDANT_REPEAT_REQUEST", "不一致的请求"),
+    "not_enough": ("ACQ.SELLER_BALANCE_NOT_ENOUGH", "卖家余额不足"),
+    "finished": ("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
 }
 
 
@@ -108,13 +110,13 @@ async def _do(
         raise Refused("absent")
     told: dict[str, Any] = {"code": "10000", "msg": "Success", "trade_no": trade.txn_no, "out_trade_no": trade.no}
     if OPERATIONS[method] == "query":
-        told |= _payment(trade)
+        told |= _payment(world, trade)
     elif OPERATIONS[method] == "close":
-        world.book.close(trade)
+        cashier.close(world, postman, trade)
     elif OPERATIONS[method] == "refund":
         told |= _refund(world, postman, trade, content)
     else:
-        told |= _refund_told(trade, content["out_request_no"])
+        told |= _refund_told(world, trade, content["out_request_no"])
     return papers.signed(world, method, {key: value for key, value in told.items() if value != ""}, trade.no)
 
 
@@ -162,7 +164,7 @@ def _asked(world: World, params: Mapping[str, str], content: Mapping[str, Any]) 
         no=content["out_trade_no"],
         merchant=world.keys.names.seller_id,
         app=params["app_id"],
-        amount=int(amount.replace(".", "")),
+        amount=papers.fen(amount),
         currency="CNY",
         subject=content["subject"],
         form=FORMS[params["method"]],
@@ -174,13 +176,13 @@ def _asked(world: World, params: Mapping[str, str], content: Mapping[str, Any]) 
     )
 
 
-def _payment(trade: Trade) -> dict[str, str]:
+def _payment(world: World, trade: Trade) -> dict[str, str]:
     told = {
-        "trade_status": papers.status(trade),
+        "trade_status": papers.status(world, trade),
         "total_amount": papers.yuan(trade.captured or trade.amount),
         "subject": trade.subject,
-        "buyer_logon_id": "buy***@sim",
-        "buyer_user_id": "2088000000000002",
+        "buyer_logon_id": papers.BUYER_LOGIN,
+        "buyer_user_id": papers.BUYER,
     }
     if trade.state != "SUCCESS":
         return {**told, "trade_no": f"pre{trade.token[:20]}"}
@@ -188,35 +190,23 @@ def _payment(trade: Trade) -> dict[str, str]:
 
 
 def _refund(world: World, postman: Postman, trade: Trade, content: Mapping[str, Any]) -> dict[str, str]:
-    now, amount = world.clock.now(), content["refund_amount"]
+    amount, no = content["refund_amount"], content["out_request_no"]
     if not isinstance(amount, str) or not YUAN.fullmatch(amount):
         raise ValueError("refund_amount")
-    refund, is_new = world.book.refund(
-        trade,
-        Refund(
-            no=content["out_request_no"],
-            refund_no=crypto.digits(28),
-            amount=int(amount.replace(".", "")),
-            reason=content.get("refund_reason", ""),
-            notify_url="",
-            at=now,
-            done_at=now,
-        ),
-    )
-    if is_new:
-        postman.send(trade, world.book.post(trade, refund.no))
-    return {
-        "fund_change": "Y" if is_new else "N",
-        "refund_fee": papers.yuan(trade.refunded),
-        "gmt_refund_pay": papers.moment(refund.done_at),
-        "buyer_logon_id": "buy***@sim",
+    refund, is_new = refunds.ask(world, postman, trade, no, papers.fen(amount), content.get("refund_reason", ""))
+    is_moved = is_new and refund.state(world.clock.now()) == "SUCCESS"
+    told = {
+        "fund_change": "Y" if is_moved else "N",
+        "refund_fee": papers.yuan(papers.given_back(world, trade)),
+        "buyer_logon_id": papers.BUYER_LOGIN,
     }
+    return {**told, "gmt_refund_pay": papers.moment(refund.done_at)} if is_moved else told
 
 
-def _refund_told(trade: Trade, no: str) -> dict[str, str]:
+def _refund_told(world: World, trade: Trade, no: str) -> dict[str, str]:
     refund = trade.find_refund(no)
-    if refund is None:  # as Alipay does: success, and nothing about a refund
-        return {}
+    if refund is None or refund.state(world.clock.now()) != "SUCCESS":
+        return {}  # as Alipay does: success, and nothing about a refund
     return {
         "out_request_no": refund.no,
         "refund_status": "REFUND_SUCCESS",

@@ -17,6 +17,9 @@ from payments.simulator.postman import Envelope, Variant
 from payments.simulator.world import Answer, World
 
 BEIJING: Final = timezone(timedelta(hours=8))
+BUYER: Final = "2088000000000002"
+BUYER_LOGIN: Final = "buy***@sim"
+FINISHED_SECONDS: Final = 365 * 86400  # after which a paid trade can no longer be given back
 
 
 def signed(world: World, method: str, told: Mapping[str, Any], subject: str = "") -> Answer:
@@ -39,7 +42,7 @@ def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envel
         "auth_app_id": trade.app,
         "trade_no": trade.txn_no,
         "out_trade_no": trade.no,
-        "buyer_id": "2088000000000002",
+        "buyer_id": BUYER,
         "seller_id": trade.merchant,
         "trade_status": "TRADE_SUCCESS",
         "total_amount": yuan(trade.captured),
@@ -53,9 +56,9 @@ def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envel
     if refund:
         told |= {
             "out_biz_no": refund.no,
-            "refund_fee": yuan(trade.refunded),
+            "refund_fee": yuan(given_back(world, trade)),
             "gmt_refund": f"{moment(refund.done_at)}.000",
-            "trade_status": status(trade),
+            "trade_status": status(world, trade),
         }
     key = crypto.stray_key() if variant in {"forged", "serial"} else world.keys.alipay_platform
     sign = crypto.sign(key, canonical(told))
@@ -95,16 +98,29 @@ def is_from_merchant(key: RSAPrivateKey, params: Mapping[str, str]) -> bool:
     return crypto.verifies(key.public_key(), canonical(bare).encode(), params.get("sign", ""))
 
 
-def status(trade: Trade) -> str:
+def status(world: World, trade: Trade) -> str:
     """Alipay's word for the state of a trade; given back in full is TRADE_CLOSED too."""
-    if trade.state == "SUCCESS" and trade.refunded < trade.captured:
-        return "TRADE_SUCCESS"
-    return "WAIT_BUYER_PAY" if trade.state == "NOTPAY" else "TRADE_CLOSED"
+    if trade.state != "SUCCESS":
+        return "WAIT_BUYER_PAY" if trade.state == "NOTPAY" else "TRADE_CLOSED"
+    if given_back(world, trade) >= trade.captured:
+        return "TRADE_CLOSED"
+    return "TRADE_FINISHED" if world.clock.now() > trade.paid_at + FINISHED_SECONDS else "TRADE_SUCCESS"
+
+
+def given_back(world: World, trade: Trade) -> int:
+    """Fen that went back to the buyer so far."""
+    now = world.clock.now()
+    return sum(refund.amount for refund in trade.refunds if refund.state(now) == "SUCCESS")
 
 
 def yuan(fen: int) -> str:
     """Write fen as yuan with two decimals."""
     return f"{fen // 100}.{fen % 100:02d}"
+
+
+def fen(amount: str) -> int:
+    """Read yuan with two decimals as fen."""
+    return int(amount.replace(".", ""))
 
 
 def moment(at: float) -> str:

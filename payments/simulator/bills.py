@@ -1,164 +1,133 @@
-"""Daily trade bills in the gateways' own formats; wechat.py and alipay.py offer them, server.py serves the files.
+"""Daily trade bills: which movements of money a day had, and the faults of the gateways that list them.
 
-WeChat Pay: CSV in UTF-8, cells with a back-tick, two summary rows, gzip, SHA-1 of the plain file in the signed answer.
-Alipay: a zip of two GBK files with comment rows. A day is a day in Beijing, and only past days have a bill.
+wechat.py and alipay.py offer a bill, server.py serves the file; bill_papers.py writes it in the gateway's own format.
+A day is a day in Beijing, and only past days have a bill. What is offered is what is served: a fault strikes once.
 """
 
-import csv
-import gzip
 import hashlib
-import io
-import zipfile
+import time
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
-from typing import Final, NamedTuple
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from payments.simulator.book import GatewayName, Refund, Trade
+from payments.simulator import bill_papers as papers
+from payments.simulator import crypto
+from payments.simulator.bill_papers import BEIJING, Line
+from payments.simulator.book import GatewayName, Trade
 from payments.simulator.world import Answer, Request, World, as_json
 
-BEIJING: Final = timezone(timedelta(hours=8))
-FEE_PER_10000: Final = 60  # 0.6 %, what both gateways take from a small shop
-WECHAT_HEAD: Final = (
-    "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,付款银行,货币种类,"
-    "应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,商品名称,商户数据包,"
-    "手续费,费率,订单金额,申请退款金额,费率备注"
-)
-WECHAT_TOTAL: Final = "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额"
-ALIPAY_HEAD: Final = (
-    "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,门店编号,门店名称,操作员,终端号,对方账户,订单金额（元）,"
-    "商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,券名称,商家红包消费金额（元）,"
-    "卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注"
-)
+DAYS_BACK: Final = 90
+LINK_SECONDS: Final[dict[GatewayName, float]] = {"WECHAT": 300.0, "ALIPAY": 30.0}  # of real time
+KINDS: Final = ("ALL", "SUCCESS", "REFUND")
+LINKS: Final = 64  # kept at most
 
 
-class Line(NamedTuple):
-    """One movement of money on a day."""
+class NoBill(Exception):
+    """There is none: `code` is WeChat Pay's word for why."""
 
-    trade: Trade
-    refund: Refund | None
-    at: float
-
-    @property
-    def amount(self) -> int:
-        """Fen paid or given back."""
-        return self.refund.amount if self.refund else self.trade.captured
-
-    @property
-    def fee(self) -> int:
-        """Fen the gateway took, or returned with a refund (negative)."""
-        fee = (self.amount * FEE_PER_10000 + 5000) // 10000
-        return -fee if self.refund else fee
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.words = words
 
 
 def offer_wechat(world: World, request: Request) -> Answer:
     """Answer GET /v3/bill/tradebill: where the bill lies and its SHA-1."""
-    day = date.fromisoformat(request.query["bill_date"])
-    if not _is_past(world, day):
+    asked = request.query
+    kind, packing = asked.get("bill_type", "ALL"), asked.get("tar_type", "")
+    if kind not in KINDS or packing not in {"", "GZIP"}:
+        raise ValueError("bill_type, tar_type")
+    try:
+        lines = _bill(world, "WECHAT", date.fromisoformat(asked["bill_date"]))
+    except NoBill as none:
+        return as_json({"code": none.code, "message": none.words}, 400)
+    if not lines:
         return as_json({"code": "NO_STATEMENT_EXIST", "message": "账单文件不存在"}, 400)
-    digest = hashlib.sha1(wechat_text(world, day).encode(), usedforsecurity=False).hexdigest()
-    url = f"{request.base}/v3/billdownload/file?token={day.isoformat()}"
+    text = papers.wechat([line for line in lines if kind in {"ALL", "REFUND" if line.refund else "SUCCESS"}]).encode()
+    digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    link = _keep(world, "WECHAT", papers.gzipped(text) if packing else text)
+    url = f"{request.base}/v3/billdownload/file?token={link}"
     return as_json({"download_url": url, "hash_type": "SHA1", "hash_value": digest})
 
 
 def offer_alipay(world: World, request: Request, day: date) -> str:
     """Say where the bill lies, "" when there is none."""
-    return f"{request.base}/alipay/bill?day={day.isoformat()}" if _is_past(world, day) else ""
+    try:
+        lines = _bill(world, "ALIPAY", day)
+    except NoBill:
+        return ""
+    link = _keep(world, "ALIPAY", papers.alipay(world.keys.names.seller_id, day, lines))
+    return f"{request.base}/alipay/bill?token={link}"
 
 
 def wechat_file(world: World, request: Request) -> Answer:
-    """Serve the packed bill."""
-    text = wechat_text(world, date.fromisoformat(request.query["token"]))
-    return Answer(body=gzip.compress(text.encode()), content_type="application/octet-stream")
+    """Serve a bill that was offered; the answer itself is not signed."""
+    packed = _kept(world, request)
+    if packed is None:
+        return as_json({"code": "INVALID_REQUEST", "message": "请重新获取账单地址"}, 400)
+    return Answer(body=packed, content_type="application/octet-stream")
 
 
 def alipay_file(world: World, request: Request) -> Answer:
-    """Serve the zip with the detail and the summary file."""
-    day = date.fromisoformat(request.query["day"])
-    name = f"{world.keys.names.seller_id}_{day:%Y%m%d}_业务明细"
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as files:
-        files.writestr(_GbkInfo(f"{name}.csv"), _alipay_text(world, day).encode("gbk"))
-        files.writestr(_GbkInfo(f"{name}(汇总).csv"), "#支付宝业务汇总查询\r\n".encode("gbk"))
-    return Answer(body=packed.getvalue(), content_type="application/zip")
+    """Serve a bill that was offered."""
+    packed = _kept(world, request)
+    if packed is None:
+        return Answer(status=403, body=b"expired", content_type="text/plain")
+    return Answer(body=packed, content_type="application/zip")
 
 
-def wechat_text(world: World, day: date) -> str:
-    """Write a WeChat Pay bill."""
-    lines = list(_lines(world, "WECHAT", day))
-    rows = [_wechat_row(line) for line in lines]
-    paid = sum(line.amount for line in lines if not line.refund)
-    back = sum(line.amount for line in lines if line.refund)
-    total = [str(len(lines)), _yuan(paid), _yuan(back), "0.00", f"{sum(line.fee for line in lines) / 100:.5f}"]
-    total += [_yuan(paid), _yuan(back)]
-    text = "\r\n".join([WECHAT_HEAD, *map(_ticked, rows), WECHAT_TOTAL, _ticked(total)])
-    return f"\ufeff{text}\r\n"
-
-
-class _GbkInfo(zipfile.ZipInfo):
-    """A zip entry whose name is GBK without the UTF-8 flag, as Alipay's are."""
-
-    def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802 - zipfile's own hook
-        return self.filename.encode("gbk"), self.flag_bits & ~0x800
-
-
-def _wechat_row(line: Line) -> list[str]:
-    trade, refund = line.trade, line.refund
-    yuan, none = _yuan(line.amount), "0.00"
-    row = [_moment(line.at), trade.app, trade.merchant, "0", "", trade.txn_no, trade.no, f"o{trade.token[:27]}"]
-    row += ["NATIVE", "REFUND" if refund else "SUCCESS", "OTHERS", "CNY", none if refund else yuan, none]
-    row += (
-        [refund.refund_no, refund.no, yuan, none, "ORIGINAL", "SUCCESS"] if refund else ["0", "0", none, none, "", ""]
-    )
-    row += [trade.subject.replace(",", " "), "", f"{line.fee / 100:.5f}", "0.60%"]
-    return [*row, none if refund else yuan, yuan if refund else none, ""]
-
-
-def _alipay_text(world: World, day: date) -> str:
-    lines = list(_lines(world, "ALIPAY", day))
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(ALIPAY_HEAD.split(","))
-    writer.writerows(_alipay_row(line) for line in lines)
-    paid = [line.amount for line in lines if not line.refund]
-    back = [line.amount for line in lines if line.refund]
-    return (
-        f"#支付宝业务明细查询\r\n#账号：[{world.keys.names.seller_id}0156]\r\n"
-        f"#起始日期：[{day:%Y年%m月%d日} 00:00:00]   终止日期：[{day + timedelta(days=1):%Y年%m月%d日} 00:00:00]\r\n"
-        f"#{'业务明细列表':-^96}\r\n{table.getvalue()}#{'业务明细列表结束':-^96}\r\n"
-        f"#交易合计：{len(paid)}笔，商家实收共{_yuan(sum(paid))}元，商家优惠共0.00元\r\n"
-        f"#退款合计：{len(back)}笔，商家实收退款共-{_yuan(sum(back))}元，商家优惠退款共0.00元\r\n"
-    )
-
-
-def _alipay_row(line: Line) -> list[str]:
-    trade, refund = line.trade, line.refund
-    moved = f"{'-' if refund else ''}{_yuan(line.amount)}"
-    row = [f"{trade.txn_no}\t", f"{trade.no}\t", "退款" if refund else "交易", trade.subject, _moment(trade.created_at)]
-    row += [_moment(line.at), "", "", "", "", "buy***@sim", moved, moved]
-    row += ["0.00", "0.00", "0.00", "0.00", "0.00", "", "0.00", "0.00", refund.no if refund else ""]
-    return [*row, f"{-line.fee / 100:.2f}", "0.00", ""]
+def _bill(world: World, gateway: GatewayName, day: date) -> list[Line]:
+    today = datetime.fromtimestamp(world.clock.now(), tz=BEIJING).date()
+    if not today - timedelta(days=DAYS_BACK) <= day < today:
+        raise NoBill("NO_STATEMENT_EXIST", "账单文件不存在")
+    if world.faults.strikes("bill_late", "bill"):
+        raise NoBill("STATEMENT_CREATING", "账单生成中")
+    return _altered(world, gateway, list(_lines(world, gateway, day)), day)
 
 
 def _lines(world: World, gateway: GatewayName, day: date) -> Iterator[Line]:
     start = datetime(day.year, day.month, day.day, tzinfo=BEIJING).timestamp()
     for trade in world.book:
-        if trade.gateway != gateway:
+        if trade.gateway != gateway or trade.state != "SUCCESS":
             continue
-        moves = [Line(trade, None, trade.paid_at), *(Line(trade, refund, refund.done_at) for refund in trade.refunds)]
+        moves = [Line(trade, None, trade.paid_at, trade.captured)]
+        moves += [Line(trade, back, back.done_at, back.amount) for back in trade.refunds if back.ends == "SUCCESS"]
         yield from (line for line in moves if start <= line.at < start + 86400)
 
 
-def _is_past(world: World, day: date) -> bool:
-    return day < datetime.fromtimestamp(world.clock.now(), tz=BEIJING).date()
+def _altered(world: World, gateway: GatewayName, lines: list[Line], day: date) -> list[Line]:
+    """Let the faults of bills strike; the log names the trade each one hit."""
+    if lines and world.faults.strikes("bill_short", "bill"):
+        world.note("bill_short", lines.pop(0).trade.no)
+    if lines and world.faults.strikes("bill_off_by_one", "bill"):
+        last = lines.pop()
+        lines.append(last._replace(amount=last.amount + 1))
+        world.note("bill_off_by_one", last.trade.no)
+    if world.faults.strikes("bill_extra", "bill"):
+        at = datetime(day.year, day.month, day.day, 12, tzinfo=BEIJING).timestamp()
+        trade = _nobodys(world, gateway, at)
+        lines.append(Line(trade, None, at, trade.captured))
+        world.note("bill_extra", trade.no)
+    return lines
 
 
-def _ticked(row: list[str]) -> str:
-    return ",".join(f"`{cell}" for cell in row)
+def _nobodys(world: World, gateway: GatewayName, at: float) -> Trade:
+    """Make up a paid trade that is in nobody's books."""
+    names = world.keys.names
+    merchant, app = (names.mchid, names.appid) if gateway == "WECHAT" else (names.seller_id, names.app_id)
+    trade = Trade(gateway, f"extra{crypto.digits(16)}", merchant, app, 888, "CNY", "?", "native", "", "", at, at)
+    return replace(trade, state="SUCCESS", captured=888, paid_at=at, txn_no=crypto.digits(28))
 
 
-def _yuan(fen: int) -> str:
-    return f"{fen / 100:.2f}"
+def _keep(world: World, gateway: GatewayName, packed: bytes) -> str:
+    link = crypto.token()
+    world.links[link] = (time.time() + LINK_SECONDS[gateway], packed)
+    while len(world.links) > LINKS:
+        del world.links[next(iter(world.links))]
+    return link
 
 
-def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, tz=BEIJING):%Y-%m-%d %H:%M:%S}"
+def _kept(world: World, request: Request) -> bytes | None:
+    until, packed = world.links.get(request.query.get("token", ""), (0.0, b""))
+    return packed if time.time() < until else None

@@ -3,17 +3,19 @@
 The protocol modules, the cashier and the oracle call it. Amounts in fen, moments in seconds since 1970.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import orjson
 
 from payments.simulator.crypto import digits, token
 
 GatewayName = Literal["WECHAT", "ALIPAY"]
-Why = Literal["absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed"]
+Why = Literal["absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed", "not_enough", "finished"]
+End = Literal["SUCCESS", "ABNORMAL", "CLOSED"]
 
 
 class Refused(Exception):
@@ -26,7 +28,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Refund:
-    """Money given back under the merchant's number `no`."""
+    """Money given back under the merchant's number `no`: PROCESSING until `done_at`, then what `ends` says."""
 
     no: str
     refund_no: str
@@ -34,7 +36,13 @@ class Refund:
     reason: str
     notify_url: str
     at: float
-    done_at: float  # until then PROCESSING
+    done_at: float
+    ends: End = "SUCCESS"
+    by: Literal["merchant", "console"] = "merchant"  # "console": a person at the gateway's own pages
+
+    def state(self, now: float) -> Literal["PROCESSING", "SUCCESS", "ABNORMAL", "CLOSED"]:
+        """What has become of it."""
+        return self.ends if now >= self.done_at else "PROCESSING"
 
 
 @dataclass(slots=True)
@@ -70,14 +78,26 @@ class Trade:
     txn_no: str = ""
     paid_at: float = 0.0
     captured: int = 0
+    late_at: float = 0.0  # when the money of a closed trade is captured all the same
     coupon: int = 0  # the part of it that the gateway itself paid for the buyer
+    openid: str = ""
     refunds: list[Refund] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
 
     @property
+    def payer(self) -> str:
+        """Who pays, as WeChat Pay calls the buyer to this merchant."""
+        return self.openid or f"o{self.token[:27]}"
+
+    @property
     def refunded(self) -> int:
-        """The sum given back or on its way."""
-        return sum(refund.amount for refund in self.refunds)
+        """The sum given back or on its way to the buyer."""
+        return sum(refund.amount for refund in self.refunds if refund.ends == "SUCCESS")
+
+    @property
+    def reserved(self) -> int:
+        """The sum that no other refund may take."""
+        return sum(refund.amount for refund in self.refunds if refund.ends != "CLOSED")
 
     def find_refund(self, no: str) -> Refund | None:
         """Look up the refund with the merchant's number `no`."""
@@ -97,7 +117,7 @@ class Book:
         self._tokens: dict[str, Trade] = {}
         self._refunds: dict[tuple[GatewayName, str], Trade] = {}
         for (body,) in self._db.execute("SELECT body FROM trade ORDER BY rowid"):
-            self._keep(_revived(json.loads(body)))
+            self._keep(_revived(orjson.loads(body)))
 
     def __iter__(self) -> Iterator[Trade]:
         yield from self._trades.values()
@@ -135,9 +155,10 @@ class Book:
             raise Refused("used")
         return known
 
-    def pay(self, trade: Trade, amount: int | None = None, coupon: int = 0) -> Letter:
-        """Take the customer's money; returns the notification that is now due."""
-        self._must_be_open(self._aged(trade))
+    def pay(self, trade: Trade, amount: int | None = None, coupon: int = 0, *, late: bool = False) -> Letter:
+        """Take the customer's money, `late` also when the trade is closed; returns the notification now due."""
+        if trade.state == "SUCCESS" or not late:
+            self._must_be_open(self._aged(trade))
         trade.state = "SUCCESS"
         trade.was_opened = True
         trade.captured = trade.amount if amount is None else amount
@@ -152,21 +173,26 @@ class Book:
         trade.state = "CLOSED"
         self.save(trade)
 
-    def refund(self, trade: Trade, ask: Refund) -> tuple[Refund, bool]:
-        """Give money back once per number; the refund and whether it is new."""
+    def known_refund(self, trade: Trade, no: str, amount: int) -> Refund | None:
+        """Look up the refund of a number, None when it may be tried: it is new, or it failed. Raises Refused."""
         if trade.state != "SUCCESS":
             raise Refused("unpaid")
-        known = trade.find_refund(ask.no)
-        if known is not None:
-            if known.amount != ask.amount:
-                raise Refused("changed")
-            return known, False
-        if ask.amount <= 0 or trade.refunded + ask.amount > trade.captured:
+        known = trade.find_refund(no)
+        if known is not None and known.amount != amount:
+            raise Refused("changed")
+        if known is None and trade.gateway == "WECHAT" and (trade.gateway, no) in self._refunds:
+            raise Refused("changed")
+        if known is not None and known.state(self._now()) != "CLOSED":
+            return known
+        if amount <= 0 or trade.reserved + amount > trade.captured:
             raise Refused("too_much")
-        trade.refunds.append(ask)
-        self._refunds[trade.gateway, ask.no] = trade
+        return None
+
+    def refund(self, trade: Trade, refund: Refund) -> None:
+        """Give money back; one that failed is tried again under its number. Ask `known_refund` first."""
+        trade.refunds = [*(old for old in trade.refunds if old.no != refund.no), refund]
+        self._refunds[trade.gateway, refund.no] = trade
         self.save(trade)
-        return ask, True
 
     def post(self, trade: Trade, refund: str = "") -> Letter:
         """Note that a notification is due."""
@@ -177,7 +203,7 @@ class Book:
 
     def save(self, trade: Trade) -> None:
         """Write a changed trade down."""
-        row = (trade.gateway, trade.no, json.dumps(asdict(trade), ensure_ascii=False))
+        row = (trade.gateway, trade.no, orjson.dumps(trade))
         self._db.execute("INSERT INTO trade VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body", row)
 
     def clear(self) -> None:

@@ -72,11 +72,37 @@ async def serve(world: World, postman: Postman, request: Request, token: str) ->
     return go_to(alipay_papers.way_back(world, trade) if trade.return_url else request.path)
 
 
-def pay(world: World, postman: Postman, trade: Trade, amount: int | None = None, coupon: int = 0) -> None:
-    """Take the buyer's money and set the notification going. Raises Refused."""
+def pay(
+    world: World, postman: Postman, trade: Trade, amount: int | None = None, coupon: int = 0, *, late: bool = False
+) -> None:
+    """Take the buyer's money, `late` also when the trade is closed, and set the notification going. Raises Refused."""
     if amount is None and trade.state == "NOTPAY" and world.faults.strikes("amount_changed"):
         amount = trade.amount + 1
-    postman.send(trade, world.book.pay(trade, amount, coupon))
+    postman.send(trade, world.book.pay(trade, amount, coupon, late=late))
+
+
+def close(world: World, postman: Postman, trade: Trade) -> None:
+    """Close for the merchant. Raises Refused. A fault captures the money afterwards all the same."""
+    world.book.close(trade)
+    if world.faults.strikes("paid_after_close", "close"):
+        trade.late_at = world.clock.now() + world.scaled("paid_after_close")
+        world.book.save(trade)
+        postman.run(capture_late(world, postman, trade))
+
+
+def resume(world: World, postman: Postman) -> None:
+    """Go on with the late captures that the last run left open."""
+    for trade in world.book:
+        if trade.late_at and trade.state == "CLOSED":
+            postman.run(capture_late(world, postman, trade))
+
+
+async def capture_late(world: World, postman: Postman, trade: Trade) -> None:
+    """Take the money of a closed trade when its moment comes."""
+    await world.clock.reach(trade.late_at)
+    if trade.state != "SUCCESS":
+        postman.send(trade, world.book.pay(trade, late=True))
+        world.note("paid after close", trade.no)
 
 
 def _state(trade: Trade) -> str:

@@ -1,8 +1,9 @@
 """Seeded faults: which ones exist, how often each strikes, and how often it did.
 
 The command line and POST /oracle/faults set them as {"lost": 0.1} or {"latency": {"rate": 1, "seconds": 2,
-"on": "create", "times": 1}}: `on` limits a fault to one operation (create, query, close, refund, query_refund, bill),
-`times` to that many strikes.
+"on": "create", "times": 1}}: `on` limits a fault of an answer to one operation (create, query, close, refund,
+query_refund, bill, certificates) and a fault of a notification to one kind of it (payment, refund); `times` limits
+it to that many strikes.
 """
 
 import random
@@ -13,6 +14,8 @@ from typing import Any, Final
 NOTIFICATION: Final = {
     "lost": "the notification is never sent",
     "delayed": "its first try comes later, by `seconds` (20 by default, divided by the time scale)",
+    "reordered": "it waits until a later one of the same gateway overtook it, for `seconds` at most (120, divided); "
+    "counted when one did",
     "duplicated": "each try is sent three times at once",
     "forged": "a copy signed by nobody's key comes first",
     "tampered": "a copy with a raised amount and the genuine signature comes first",
@@ -22,6 +25,19 @@ NOTIFICATION: Final = {
 PAYMENT: Final = {
     "early": "the buyer has paid, and the notification arrived, before the create call is answered",
     "amount_changed": "one fen more than asked is captured",
+    "paid_after_close": "a close is acknowledged, and after `seconds` (10, divided) the money is captured all the same",
+}
+REFUND: Final = {
+    "not_enough": "the refund is refused: our balance at the gateway is too low",
+    "refund_stuck": "the refund is under way for `seconds` (3600, divided) before it succeeds",
+    "refund_abnormal": "the buyer's card cannot take it: ABNORMAL until /oracle/finish_refund (WeChat Pay)",
+    "refund_failed": "the refund fails in the end; asked again with the same number it is tried again",
+}
+BILL: Final = {
+    "bill_late": "the bill of a past day is not there yet",
+    "bill_short": "a line is missing",
+    "bill_extra": "a line of a payment that nobody made",
+    "bill_off_by_one": "the amount of a line is one fen higher; the bill's own summary agrees with it",
 }
 ANSWER: Final = {
     "error_before": "5xx, nothing was done",
@@ -29,9 +45,24 @@ ANSWER: Final = {
     "latency": "the answer takes `seconds` (2 by default)",
     "hang": "the answer takes `seconds` (30 by default)",
     "unsigned": "the answer's signature is broken",
+    "reset": "the connection is reset in the middle of the answer, although it was done",
 }
-KINDS: Final = {**NOTIFICATION, **PAYMENT, **ANSWER}
-SECONDS: Final = {"delayed": 20.0, "latency": 2.0, "hang": 30.0}
+KINDS: Final = {**NOTIFICATION, **PAYMENT, **REFUND, **BILL, **ANSWER}
+SECONDS: Final = {
+    "delayed": 20.0,
+    "reordered": 120.0,
+    "paid_after_close": 10.0,
+    "refund_stuck": 3600.0,
+    "latency": 2.0,
+    "hang": 30.0,
+}
+OPERATIONS: Final = ("create", "query", "close", "refund", "query_refund", "bill", "certificates")
+PLACES: Final = {
+    **dict.fromkeys(NOTIFICATION, ("payment", "refund")),
+    **dict.fromkeys(ANSWER, OPERATIONS),
+    "early": ("create",),
+    "paid_after_close": ("close",),
+}
 
 
 class NoSuchFault(ValueError):
@@ -75,9 +106,14 @@ class Faults:
         self.fired[name] += 1
         return True
 
+    def take_back(self, name: str) -> None:
+        """Count a strike that came to nothing no longer."""
+        self.fired[name] -= 1
+
     def seconds(self, name: str) -> float:
-        """How long a fault of duration lasts."""
-        return self._rules[name].seconds or SECONDS[name]
+        """How long a fault of duration lasts; the usual time when its rule was lifted meanwhile."""
+        rule = self._rules.get(name)
+        return (rule.seconds if rule else 0.0) or SECONDS[name]
 
     def report(self) -> dict[str, Any]:
         """Tell rules and counters, zeros included."""
@@ -98,11 +134,18 @@ def _rule(name: str, told: Any) -> Rule:
         message = f"no fault is called {name!r}; there are {', '.join(KINDS)}"
         raise NoSuchFault(message)
     try:
-        rule = Rule(**told) if isinstance(told, dict) else Rule(rate=float(told))
+        rule = Rule(**told) if isinstance(told, dict) else Rule(rate=told)
+        rule = Rule(float(rule.rate), float(rule.seconds), str(rule.on), int(rule.times))
     except (TypeError, ValueError) as error:
         message = f"{name}: {told!r} is neither a rate nor a rule"
         raise NoSuchFault(message) from error
     if not 0 <= rule.rate <= 1:
         message = f"{name}: the rate {rule.rate} is not between 0 and 1"
+        raise NoSuchFault(message)
+    if not 0 <= rule.seconds <= 10**9:
+        message = f"{name}: {rule.seconds} seconds is no length of time"
+        raise NoSuchFault(message)
+    if rule.on and rule.on not in PLACES.get(name, ()):
+        message = f"{name} does not strike on {rule.on!r}; it does on {', '.join(PLACES.get(name, ('everything',)))}"
         raise NoSuchFault(message)
     return rule

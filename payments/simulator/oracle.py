@@ -8,7 +8,10 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
     GET  /oracle/codes?code_url=       the trade behind a code
     GET  /oracle/faults                rules and how often each fault fired
     POST /oracle/faults                replace the rules: {"lost": 0.1, "latency": {"rate": 1, "seconds": 2}}
-    POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?, "coupon"?}
+    POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?, "coupon"?,
+                                       "late"?: true also when it is closed}
+    POST /oracle/console_refund        refund at the gateway's own console: {"out_trade_no", "amount", "notify"?}
+    POST /oracle/finish_refund         end a stuck or ABNORMAL one: {"out_trade_no", "out_refund_no", "state"?}
     POST /oracle/notify                write a notification: {"out_trade_no", "as"?, "refund"?} → {"headers", "body"}
     POST /oracle/clock                 move business time: {"advance": seconds}
     POST /oracle/reset                 forget trades, letters, log, faults and the moved clock
@@ -19,8 +22,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final, get_args
 
-from payments.simulator import cashier
-from payments.simulator.book import Letter, Refused, Trade
+from payments.simulator import cashier, refunds
+from payments.simulator.book import End, Letter, Refused, Trade
 from payments.simulator.faults import NoSuchFault
 from payments.simulator.postman import Postman, Variant
 from payments.simulator.world import Answer, Request, World, as_json
@@ -99,7 +102,27 @@ def _set_faults(world: World, _postman: Postman, ask: Ask) -> Any:
 def _pay(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
     amount = ask.get("amount")
-    cashier.pay(world, postman, trade, None if amount is None else int(amount), int(ask.get("coupon", 0)))
+    fen = None if amount is None else int(amount)
+    cashier.pay(world, postman, trade, fen, int(ask.get("coupon", 0)), late=bool(ask.get("late")))
+    return _told(trade)
+
+
+def _console_refund(world: World, postman: Postman, ask: Ask) -> Any:
+    trade = find(world, ask)
+    is_told = bool(ask.get("notify", trade.gateway == "ALIPAY"))  # what each gateway does by itself
+    refund = refunds.at_the_console(world, postman, trade, int(ask["amount"]), is_told=is_told)
+    return {"out_refund_no": refund.no, "gateway_refund_no": refund.refund_no, "amount": refund.amount}
+
+
+def _finish_refund(world: World, postman: Postman, ask: Ask) -> Any:
+    trade, end = find(world, ask), ask.get("state", "SUCCESS")
+    refund = trade.find_refund(ask["out_refund_no"])
+    if end not in get_args(End):
+        message = f"a refund does not end as {end!r}"
+        raise ValueError(message)
+    if refund is None:
+        raise Refused("absent")
+    refunds.finish(world, postman, trade, refund, end)
     return _told(trade)
 
 
@@ -118,7 +141,7 @@ def _notify(world: World, postman: Postman, ask: Ask) -> Any:
 
 
 def _clock(world: World, _postman: Postman, ask: Ask) -> Any:
-    world.clock.ahead += float(ask["advance"])
+    world.clock.set_ahead(world.clock.ahead + float(ask["advance"]))
     return {"ahead": world.clock.ahead}
 
 
@@ -127,7 +150,8 @@ def _reset(world: World, postman: Postman, _ask: Ask) -> Any:
     world.book.clear()
     world.log.clear()
     world.faults.clear()
-    world.clock.ahead = 0.0
+    world.clock.set_ahead(0.0)
+    world.links.clear()
     return {"reset": True}
 
 
@@ -139,6 +163,8 @@ DOORS: Final[dict[tuple[str, str], Callable[[World, Postman, Ask], Any]]] = {
     ("GET", "faults"): _faults,
     ("POST", "faults"): _set_faults,
     ("POST", "pay"): _pay,
+    ("POST", "console_refund"): _console_refund,
+    ("POST", "finish_refund"): _finish_refund,
     ("POST", "notify"): _notify,
     ("POST", "clock"): _clock,
     ("POST", "reset"): _reset,

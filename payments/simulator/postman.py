@@ -6,8 +6,10 @@ Sources: WeChat Pay "payment notification" (15 s, 15 s, 30 s, 3 m … 6 h), Alip
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+import itertools
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
 
 import httpx
 
@@ -36,6 +38,14 @@ class Envelope(NamedTuple):
     body: bytes
 
 
+@dataclass(slots=True)
+class Held:
+    """A letter that waits until one behind it in the queue has passed."""
+
+    place: int
+    is_passed: asyncio.Event
+
+
 Writer = Callable[[World, Trade, Letter, Variant], Envelope]
 
 
@@ -49,15 +59,21 @@ class Postman:
             timeout=PATIENCE_SECONDS, trust_env=False, limits=httpx.Limits(max_connections=64)
         )
         self._rounds: set[asyncio.Task[None]] = set()
+        self._places = itertools.count()
+        self._held: dict[GatewayName, Held] = {}  # one at a time: two that wait for each other would never go
 
     @property
     def pending(self) -> int:
-        """How many letters are on their way or waiting for their next try."""
+        """How many letters are on their way or waiting for their next try, and captures that are still to come."""
         return len(self._rounds)
 
     def send(self, trade: Trade, letter: Letter) -> None:
         """Start delivering; returns at once."""
-        task = asyncio.create_task(self._round(trade, letter))
+        self.run(self._round(trade, letter))
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something happen by and by, until `stop`."""
+        task = asyncio.create_task(work)
         self._rounds.add(task)  # the loop itself keeps only weak references
         task.add_done_callback(self._rounds.discard)
 
@@ -94,27 +110,47 @@ class Postman:
         faults, scale = self._world.faults, self._world.time_scale
         refund = trade.find_refund(letter.refund)
         if refund is not None:
-            await asyncio.sleep(max(0.0, refund.done_at - self._world.clock.now()))
-        if faults.strikes("lost"):
+            await self._world.clock.reach(refund.done_at)
+        place, kind = next(self._places), "refund" if refund else "payment"
+        if faults.strikes("lost", kind):
             self._finish(trade, letter)
             self._world.note("notification lost", trade.no, id=letter.id)
             return
-        if faults.strikes("delayed"):
-            await asyncio.sleep(faults.seconds("delayed") / scale)
+        if faults.strikes("delayed", kind):
+            await asyncio.sleep(self._world.scaled("delayed"))
+        if trade.gateway not in self._held and faults.strikes("reordered", kind):
+            await self._hold_back(trade, letter, place)
         for wait in (*SCHEDULE[trade.gateway], None):
-            if await self._try(trade, letter) or wait is None:
+            is_heard = await self._try(trade, letter)
+            held = self._held.get(trade.gateway)
+            if held and held.place < place:
+                held.is_passed.set()
+            if is_heard or wait is None:
                 break
             await asyncio.sleep(wait / scale)
         self._finish(trade, letter)
 
+    async def _hold_back(self, trade: Trade, letter: Letter, place: int) -> None:
+        """Wait until a later letter of this gateway was sent, or too long."""
+        held = self._held[trade.gateway] = Held(place, asyncio.Event())
+        try:
+            async with asyncio.timeout(self._world.scaled("reordered")):
+                await held.is_passed.wait()
+            self._world.note("notification overtaken", trade.no, id=letter.id)
+        except TimeoutError:
+            self._world.faults.take_back("reordered")
+        finally:
+            self._held.pop(trade.gateway, None)
+
     async def _try(self, trade: Trade, letter: Letter) -> bool:
         """Send once, after the copies that faults put before it; True when the merchant acknowledged."""
         letter.tries += 1
+        faults, kind = self._world.faults, "refund" if letter.refund else "payment"
         if letter.tries == 1:
             for variant in VARIANTS:
-                if (variant != "stale" or trade.gateway == "WECHAT") and self._world.faults.strikes(variant):
+                if (variant != "stale" or trade.gateway == "WECHAT") and faults.strikes(variant, kind):
                     await self._post(trade, letter, variant)
-        copies = COPIES if self._world.faults.strikes("duplicated") else 1
+        copies = COPIES if faults.strikes("duplicated", kind) else 1
         heard = await asyncio.gather(*(self._post(trade, letter, "") for _ in range(copies)))
         if any(heard):
             self._finish(trade, letter)

@@ -5,9 +5,13 @@ __main__.py serves it with uvicorn.
 
 import asyncio
 import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
 from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from payments.simulator import alipay, alipay_papers, bills, cashier, oracle, wechat, wechat_papers
 from payments.simulator.postman import Postman
@@ -32,6 +36,18 @@ WECHAT_DOORS: Final = (  # method, path, operation; the group is the number or t
 )
 
 
+NO_LINGER: Final = struct.pack("ii", 1, 0)  # closing sends RST instead of FIN
+
+
+class Door(HttpToolsProtocol):
+    """uvicorn's protocol, which also tells the application its transport, so that a fault can break the connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Remember the transport for the requests of this connection."""
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
 class Server:
     """The ASGI application."""
 
@@ -50,11 +66,15 @@ class Server:
                 del headers["content-length"]
             sent = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
             await send({"type": "http.response.start", "status": answer.status, "headers": sent})
-            await send({"type": "http.response.body", "body": answer.body})
+            if answer.is_cut:
+                await _break_off(scope, receive, send, answer.body[: len(answer.body) // 2])
+            else:
+                await send({"type": "http.response.body", "body": answer.body})
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._postman.resume()
+        cashier.resume(self._world, self._postman)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._postman.stop()
@@ -127,11 +147,22 @@ class Server:
                 answer = as_json({"code": "SYSTEM_ERROR", "message": "系统错误"}, 502)
             if faults.strikes("unsigned", operation):
                 _break_signature(answer)
+            answer.is_cut = faults.strikes("reset", operation)
         for fault in ("latency", "hang"):
             if faults.strikes(fault, operation):
                 await asyncio.sleep(faults.seconds(fault))
         self._world.note("call", answer.subject, operation=operation, path=request.path, status=answer.status)
         return answer
+
+
+async def _break_off(scope: Scope, receive: Receive, send: Send, part: bytes) -> None:
+    """Send a part of the body, then reset the connection."""
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+    transport = scope["state"]["transport"]
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _break_signature(answer: Answer) -> None:

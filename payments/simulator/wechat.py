@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from payments.simulator import bills, crypto
+from payments.simulator import bills, cashier, crypto, refunds
 from payments.simulator import wechat_papers as papers
-from payments.simulator.book import Refund, Refused, Trade, Why
+from payments.simulator.book import Refused, Trade, Why
 from payments.simulator.postman import Postman
 from payments.simulator.world import Answer, Request, World, as_json
 
 FRESH_SECONDS: Final = 300
 LIFETIME_SECONDS: Final = 7200  # of a payment without time_expire
-REFUND_SECONDS: Final = 60.0  # until a refund succeeds, divided by the time scale
 NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
 AUTHORIZATION: Final = re.compile(r'(\w+)="([^"]*)"')
 WORDS: Final[dict[Why, tuple[int, str, str]]] = {
@@ -31,6 +30,8 @@ WORDS: Final[dict[Why, tuple[int, str, str]]] = {
     "unpaid": (400, "INVALID_REQUEST", "订单未支付，不能退款"),
     "too_much": (400, "INVALID_REQUEST", "申请退款金额大于订单可退金额"),
     "changed": (400, "INVALID_REQUEST", "退款金额与之前请求不一致"),
+    "not_enough": (403, "NOT_ENOUGH", "基本账户余额不足"),
+    "finished": (400, "INVALID_REQUEST", "订单已超过可退款的最大期限"),
 }
 
 
@@ -74,7 +75,7 @@ async def _do(world: World, postman: Postman, request: Request, operation: str, 
         return await _create(world, postman, request, part)
     if operation == "close":
         _own(world, json.loads(request.body)["mchid"])
-        world.book.close(world.book.find("WECHAT", part))
+        cashier.close(world, postman, world.book.find("WECHAT", part))
         return Answer(status=204, subject=part)
     if operation == "refund":
         return _refund(world, postman, json.loads(request.body))
@@ -137,6 +138,7 @@ def _asked(world: World, ask: Mapping[str, Any], form: str) -> Trade:
         form=form,
         notify_url=ask["notify_url"],
         return_url="",
+        openid=ask["payer"]["openid"] if form == "jsapi" else "",
         created_at=now,
         expires_at=expires_at,
     )
@@ -146,21 +148,15 @@ def _refund(world: World, postman: Postman, ask: Mapping[str, Any]) -> Answer:
     trade = world.book.find("WECHAT", ask["out_trade_no"])
     if trade.state == "SUCCESS" and ask["amount"]["total"] != trade.captured:
         raise Refused("changed")
-    now = world.clock.now()
-    refund, is_new = world.book.refund(
+    refund, _ = refunds.ask(
+        world,
+        postman,
         trade,
-        Refund(
-            no=ask["out_refund_no"],
-            refund_no=f"50{int(now):011d}{crypto.digits(15)}",
-            amount=int(ask["amount"]["refund"]),
-            reason=ask.get("reason", ""),
-            notify_url=ask.get("notify_url", ""),
-            at=now,
-            done_at=now + REFUND_SECONDS / world.time_scale,
-        ),
+        str(ask["out_refund_no"]),
+        ask["amount"]["refund"],
+        ask.get("reason", ""),
+        ask.get("notify_url", ""),
     )
-    if is_new:
-        postman.send(trade, world.book.post(trade, refund.no))
     return _about(trade.no, as_json(papers.refund_told(world, trade, refund)))
 
 

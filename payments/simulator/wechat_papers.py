@@ -19,6 +19,12 @@ BEIJING: Final = timezone(timedelta(hours=8))
 TRADE_TYPES: Final = {"native": "NATIVE", "jsapi": "JSAPI", "h5": "MWEB"}
 PAID: Final = {"trade_state": "SUCCESS", "trade_state_desc": "支付成功"}  # what it says stays true after a refund
 SHOWN: Final = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "REFUND": "转入退款", "CLOSED": "已关闭"}
+SUMMARIES: Final = {
+    "TRANSACTION.SUCCESS": "支付成功",
+    "REFUND.SUCCESS": "退款成功",
+    "REFUND.ABNORMAL": "退款异常",
+    "REFUND.CLOSED": "退款关闭",
+}
 
 
 def signed(world: World, done: Answer) -> Answer:
@@ -33,11 +39,12 @@ def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envel
     resource = _refund_notice(trade, refund) if refund else {**payment(trade), **PAID}
     if variant == "foreign":
         resource["mchid"] = "1900000001"
-    body = _notice(world, letter, resource, is_refund=refund is not None)
+    event = f"REFUND.{refund.ends}" if refund else "TRANSACTION.SUCCESS"
+    body = _notice(world, letter, resource, event)
     headers = _signature(world, body, variant)
     if variant == "tampered":
         resource["amount"]["total"] += 100
-        body = _notice(world, letter, resource, is_refund=refund is not None)
+        body = _notice(world, letter, resource, event)
     return Envelope({**headers, "content-type": "application/json"}, body)
 
 
@@ -60,7 +67,7 @@ def payment(trade: Trade) -> dict[str, Any]:
             "bank_type": "OTHERS",
             "attach": "",
             "success_time": _moment(trade.paid_at),
-            "payer": {"openid": f"o{trade.token[:27]}"},
+            "payer": {"openid": trade.payer},
         }
         told["amount"] |= {"total": trade.captured, "payer_total": trade.captured - trade.coupon}
     return told
@@ -68,7 +75,7 @@ def payment(trade: Trade) -> dict[str, Any]:
 
 def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
     """Describe a refund as its create and query calls do."""
-    is_done = world.clock.now() >= refund.done_at
+    state = refund.state(world.clock.now())
     told = {
         "refund_id": refund.refund_no,
         "out_refund_no": refund.no,
@@ -77,7 +84,7 @@ def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
         "channel": "ORIGINAL",
         "user_received_account": "支付用户零钱",
         "create_time": _moment(refund.at),
-        "status": "SUCCESS" if is_done else "PROCESSING",
+        "status": state,
         "funds_account": "AVAILABLE",
         "amount": {
             **_refund_amount(trade, refund),
@@ -87,21 +94,21 @@ def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
             "currency": trade.currency,
         },
     }
-    return {**told, "success_time": _moment(refund.done_at)} if is_done else told
+    return {**told, "success_time": _moment(refund.done_at)} if state == "SUCCESS" else told
 
 
 def _refund_notice(trade: Trade, refund: Refund) -> dict[str, Any]:
-    return {
+    told = {
         "mchid": trade.merchant,
         "out_trade_no": trade.no,
         "transaction_id": trade.txn_no,
         "out_refund_no": refund.no,
         "refund_id": refund.refund_no,
-        "refund_status": "SUCCESS",
-        "success_time": _moment(refund.done_at),
+        "refund_status": refund.ends,
         "user_received_account": "支付用户零钱",
         "amount": _refund_amount(trade, refund),
     }
+    return {**told, "success_time": _moment(refund.done_at)} if refund.ends == "SUCCESS" else told
 
 
 def _refund_amount(trade: Trade, refund: Refund) -> dict[str, int]:
@@ -132,15 +139,15 @@ def certificates(world: World) -> dict[str, Any]:
     return {"data": [listed]}
 
 
-def _notice(world: World, letter: Letter, resource: dict[str, Any], *, is_refund: bool) -> bytes:
-    kind = "refund" if is_refund else "transaction"
+def _notice(world: World, letter: Letter, resource: dict[str, Any], event: str) -> bytes:
+    kind = event.partition(".")[0].lower()
     nonce, sealed = crypto.encrypt(world.keys.names.apiv3_key, orjson.dumps(resource).decode(), kind)
     notice = {
         "id": letter.id,
         "create_time": _moment(world.clock.now()),
         "resource_type": "encrypt-resource",
-        "event_type": "REFUND.SUCCESS" if is_refund else "TRANSACTION.SUCCESS",
-        "summary": "退款成功" if is_refund else "支付成功",
+        "event_type": event,
+        "summary": SUMMARIES[event],
         "resource": {
             "original_type": kind,
             "algorithm": "AEAD_AES_256_GCM",

@@ -10,21 +10,11 @@ from urllib.parse import parse_qsl
 import orjson
 
 from payments.simulator.book import Book
+from payments.simulator.clock import Clock
 from payments.simulator.faults import Faults
 from payments.simulator.keys import Keys
 
 LOG_LINES = 20_000
-
-
-@dataclass(slots=True)
-class Clock:
-    """The gateways' business time: real, unless a test moved it. Signatures always carry real time."""
-
-    ahead: float = 0.0
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        return time.time() + self.ahead
 
 
 @dataclass(slots=True)
@@ -37,6 +27,12 @@ class World:
     clock: Clock
     time_scale: float
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
+
+    links: dict[str, tuple[float, bytes]] = field(default_factory=dict)  # of offered bills: until when, the file
+
+    def scaled(self, fault: str) -> float:
+        """How long a fault of business time lasts, in seconds."""
+        return self.faults.seconds(fault) / self.time_scale
 
     def note(self, what: str, no: str = "", **facts: Any) -> None:
         """Write one line into the log that GET /oracle/log shows."""
@@ -71,13 +67,14 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back; headers in wire form. `subject` is the trade it was about, for the log."""
+    """What goes back; headers in wire form. `subject` names the trade for the log; `is_cut`: it breaks off."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
     subject: str = ""
+    is_cut: bool = False
 
 
 def as_json(document: Any, status: int = 200) -> Answer:
