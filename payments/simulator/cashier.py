@@ -73,12 +73,27 @@ async def serve(world: World, postman: Postman, request: Request, token: str) ->
 
 
 def pay(
-    world: World, postman: Postman, trade: Trade, amount: int | None = None, coupon: int = 0, *, late: bool = False
+    world: World,
+    postman: Postman,
+    trade: Trade,
+    amount: int | None = None,
+    coupon: int = 0,
+    *,
+    late: bool = False,
+    silent: bool = False,
 ) -> None:
-    """Take the buyer's money, `late` also when the trade is closed, and set the notification going. Raises Refused."""
+    """Take the buyer's money and set the notification going, which is lost when `silent`. Raises Refused.
+
+    `late` takes it also when the trade is closed.
+    """
     if amount is None and trade.state == "NOTPAY" and world.faults.strikes("amount_changed"):
         amount = trade.amount + 1
-    postman.send(trade, world.book.pay(trade, amount, coupon, late=late))
+    letter = world.book.pay(trade, amount, coupon, late=late)
+    if silent:
+        world.faults.fired["lost"] += 1
+        postman.lose(trade, letter)
+    else:
+        postman.send(trade, letter)
 
 
 def close(world: World, postman: Postman, trade: Trade) -> None:

@@ -71,6 +71,11 @@ class Postman:
         """Start delivering; returns at once."""
         self.run(self._round(trade, letter))
 
+    def lose(self, trade: Trade, letter: Letter) -> None:
+        """Never deliver it."""
+        self._finish(trade, letter)
+        self._world.note("notification lost", trade.no, id=letter.id)
+
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something happen by and by, until `stop`."""
         task = asyncio.create_task(work)
@@ -113,8 +118,7 @@ class Postman:
             await self._world.clock.reach(refund.done_at)
         place, kind = next(self._places), "refund" if refund else "payment"
         if faults.strikes("lost", kind):
-            self._finish(trade, letter)
-            self._world.note("notification lost", trade.no, id=letter.id)
+            self.lose(trade, letter)
             return
         if faults.strikes("delayed", kind):
             await asyncio.sleep(self._world.scaled("delayed"))
