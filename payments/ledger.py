@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db.models import Count, Max, Sum
 
 from config.ground import clock
 from orders.models import Order, Shop, User
@@ -114,6 +114,26 @@ def balance(name: str, *, at: datetime | None = None, currency: str = CURRENCY) 
     if at is not None:
         postings = postings.filter(entry__booked_at__lte=at)
     return int(postings.aggregate(total=Sum("amount_minor"))["total"] or 0)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """One line of a trial balance: plus what the account has, minus what it gave."""
+
+    name: str
+    currency: str
+    balance_minor: int
+    postings: int
+    last_at: datetime
+
+
+def trial_balance(*, at: datetime | None = None) -> list[Balance]:
+    """Every account that was ever posted to (up to `at`, inclusive), by name; each currency sums to zero."""
+    postings = LedgerPosting.objects.order_by("account__name", "account__currency")
+    if at is not None:
+        postings = postings.filter(entry__booked_at__lte=at)
+    rows = postings.values_list("account__name", "account__currency")
+    return [Balance(*row) for row in rows.annotate(Sum("amount_minor"), Count("pk"), Max("entry__booked_at"))]
 
 
 def _holder(attempt: Attempt, order: Order) -> str:

@@ -16,9 +16,9 @@ def money(amount_minor: int, currency: str = "CNY") -> str:
 
 
 def decimal(amount_minor: int) -> str:
-    """`8400` → `84.00`, the form of gateways and of the public API."""
-    whole, rest = divmod(amount_minor, 100)
-    return f"{whole}.{rest:02d}"
+    """`8400` → `84.00`, `-50` → `-0.50`: the form of gateways, files and the public API."""
+    whole, rest = divmod(abs(amount_minor), 100)
+    return f"{'-' if amount_minor < 0 else ''}{whole}.{rest:02d}"
 
 
 def as_zone(zone: str | tzinfo) -> tzinfo:
