@@ -34,6 +34,7 @@ class JoinedOrderAdmin(OrderAdmin):
         repairs.APPLY,
         repairs.PUSH,
         repairs.REFUND,
+        repairs.ANOTHER_WAY,
         CANCEL,
         NOTE,
     )

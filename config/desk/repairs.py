@@ -1,8 +1,6 @@
 """The repairs that payments and tracking offer on the order page; config/admin.py puts them beside orders' own."""
 
-import re
-from decimal import Decimal
-
+from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -13,11 +11,14 @@ from orders.order.models import Order
 from orders.order.states import PaymentStatus, Status
 from orders.services.refusals import Required
 from payments import refunds, services, settle
-from payments.models import Attempt, Disposition, Refund
+from payments.amounts import typed_minor
+from payments.models import Attempt, Refund, RefundProposal
+from payments.refunds import give_back_another_way
+from payments.refunds.by_hand import may_go_another_way
+from payments.refusals import AmountWrong, NoSuchRefund
 from payments.words import ATTEMPT, DISPOSITION, REFUND_STATE
 from tracking.services import find_another_rider, vouch_for_hand_over
 
-AMOUNT = re.compile(r"¥?([0-9]{1,7}(?:\.[0-9]{1,2})?)")
 NEEDS_PUSH = (*Refund.DUE, Refund.State.ABNORMAL, Refund.State.FAILED)
 
 
@@ -84,42 +85,73 @@ def _push(order: Order) -> Words:
     )
 
 
-def left_to_return(order: Order) -> int:
-    """How much of the applied payment could still go back, in minor units."""
-    attempt = Attempt.objects.filter(order=order, disposition=Disposition.APPLIED).first()
-    return attempt.left_minor if attempt else 0
-
-
 def _why_not_refund(order: Order) -> Words:
-    return "" if left_to_return(order) else _("nothing is left to return")
+    return "" if services.left_to_return(order) else _("nothing is left to return")
 
 
 def _refund(order_id: str, actor: Actor, form: Form) -> object:
+    """Return it, or propose it to a second person when it is above the limit of one."""
     words = str(form.get("words", "")).strip()
     if not words:
         raise Required(field="words")
-    return services.request_refund(
+    amount = typed_minor(str(form.get("amount", "")))
+    if not amount:
+        left = services.left_to_return(Order.objects.get(public_id=order_id))
+        raise AmountWrong(field="amount", amount=money(left))
+    return services.refund_by_support(
         order_id,
-        amount_minor=_minor(form),
-        reason=Refund.Reason.MANUAL,
-        key=f"staff:{order_id}:{form.get('version', '')}",
+        amount_minor=amount,
         words=words,
+        reason=str(form.get("reason", "")),
+        key=f"staff:{order_id}:{form.get('version', '')}",
         actor=actor,
     )
 
 
-def _minor(form: Form) -> int:
-    """`32` or `32.50` as typed → 3250. Raises Required for anything that is no amount above zero."""
-    typed = AMOUNT.fullmatch(str(form.get("amount", "")).strip())
-    amount = int(Decimal(typed[1]) * 100) if typed else 0
-    if amount == 0:
-        raise Required(field="amount")
-    return amount
+def _returned_or_proposed(order: Order) -> Words:
+    """What came of it: a proposal waits, or the money is on its way."""
+    waiting = RefundProposal.objects.filter(order=order, state=RefundProposal.State.OPEN).first()
+    if waiting is None:
+        return _("Done and recorded.")
+    said = gettext("%(amount)s is proposed. Nothing goes back before a second person of support has approved it.")
+    return said % {"amount": money(waiting.amount_minor, waiting.currency)}
 
 
 def _at_most(order: Order) -> Words:
-    left = money(left_to_return(order), order.currency)
-    return gettext("At most %(amount)s can still be returned.") % {"amount": left}
+    left = money(services.left_to_return(order), order.currency)
+    limit = money(settings.REFUND_SECOND_PERSON_MINOR, order.currency)
+    return " ".join((
+        gettext("At most %(amount)s can still be returned.") % {"amount": left},
+        gettext("Above %(amount)s of one order a second person has to approve it.") % {"amount": limit},
+    ))  # fmt: skip
+
+
+def _stuck(order: Order) -> Refund | None:
+    """The oldest refund that only a person can end."""
+    waiting = Refund.objects.filter(attempt__order=order).exclude(state=Refund.State.SUCCESS).select_related("attempt")
+    return next((one for one in waiting.order_by("pk") if may_go_another_way(one)), None)
+
+
+def _why_not_another_way(order: Order) -> Words:
+    return "" if _stuck(order) else _("no refund needs a person")
+
+
+def _another_way(order_id: str, actor: Actor, form: Form) -> object:
+    refund = _stuck(Order.objects.get(public_id=order_id))
+    if refund is None:
+        raise NoSuchRefund
+    reference = str(form.get("reference", "")).strip()
+    return give_back_another_way(refund.out_refund_no, reference=reference, actor=actor)
+
+
+def _which_one(order: Order) -> Words:
+    refund = _stuck(order)
+    if refund is None:
+        return ""
+    said = gettext(
+        "%(amount)s of %(number)s was sent by bank transfer. Write its reference; it counts as returned then."
+    )
+    return said % {"amount": money(refund.amount_minor, order.currency), "number": refund.out_refund_no}
 
 
 ANOTHER_RIDER = Repair(
@@ -130,6 +162,10 @@ ASK = Repair("ask-gateway", _("Ask gateway now"), _("ask gateways"), _why_not_as
 APPLY = Repair("apply-money", _("Apply the money"), _("apply money"), _why_not_apply, after=_apply)
 PUSH = Repair("push-refund", _("Push the refund"), _("push refunds"), _why_not_push, after=_push)
 REFUND = Repair(
-    "refund", _("Refund part…"), _("return money by hand"), _why_not_refund, _refund,
+    "refund", _("Refund part…"), _("return money by hand"), _why_not_refund, _refund, after=_returned_or_proposed,
     asks=("amount", "words"), permission="orders.return_money", is_grave=True, hint=_at_most,
+)  # fmt: skip
+ANOTHER_WAY = Repair(
+    "returned-another-way", _("Returned by bank transfer…"), _("return money by hand"), _why_not_another_way,
+    _another_way, asks=("reference",), permission="orders.return_money", is_grave=True, hint=_which_one,
 )  # fmt: skip

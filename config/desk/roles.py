@@ -10,9 +10,9 @@ from orders.roles import LEAD, SUPPORT
 
 READS = (
     "orders.order", "orders.orderline", "orders.staffaction", "orders.user", "orders.shopstaff", "orders.keypool",
-    "orders.keyimport", "payments.attempt", "payments.inboxentry", "payments.refund", "payments.ledgerentry",
-    "payments.run", "payments.difference", "tracking.rider", "tracking.delivery", "notifications.event",
-    "notifications.parkedevent", "notifications.readercursor",
+    "orders.keyimport", "payments.attempt", "payments.inboxentry", "payments.refund", "payments.refundproposal",
+    "payments.ledgerentry", "payments.run", "payments.difference", "tracking.rider", "tracking.delivery",
+    "notifications.event", "notifications.parkedevent", "notifications.readercursor",
 )  # fmt: skip
 WRITES = (
     "orders.shop", "orders.openinghours", "orders.category", "orders.product", "orders.optiongroup", "orders.option",

@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from config.ground import clock
 from notifications.models import ParkedEvent
-from payments.models import Difference
+from payments.models import Difference, RefundProposal
 
 
 class Item(NamedTuple):
@@ -28,6 +29,10 @@ def _open_differences() -> int:
     return Difference.objects.filter(state=Difference.State.OPEN).count()
 
 
+def _proposed() -> int:
+    return RefundProposal.objects.filter(state=RefundProposal.State.OPEN, expires_at__gt=clock.now()).count()
+
+
 def _parked() -> int:
     return ParkedEvent.objects.filter(resolved_at=None).count()
 
@@ -36,6 +41,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
     _("Now"): (
         Item(_("Operations"), "pulse"),
         Item(_("Differences"), "scales", "payments.Difference", _open_differences),
+        Item(_("Proposed refunds"), "arrow-back", "payments.RefundProposal", _proposed),
         Item(_("Parked events"), "pause", "notifications.ParkedEvent", _parked),
     ),
     _("Orders"): (

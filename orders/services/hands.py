@@ -46,7 +46,7 @@ def by_hand(
 
     Action and record are one transaction. Raises ReasonRequired, MovedOn, NoSuchOrder and whatever the verb raises.
     """
-    sentence = _sentence(reason)
+    sentence = sentence_of(reason)
     with transaction.atomic():
         order = road.locked(order_id)
         if order.version != seen_version:
@@ -78,7 +78,8 @@ def record_denied(user: User, role: str, does: str, order: Order | None = None) 
     return StaffAction.objects.create(user=user, role=role, order=order, does=does[:80], outcome=denied)
 
 
-def _sentence(reason: str) -> str:
+def sentence_of(reason: str) -> str:
+    """What a person wrote, as one line of at least ten characters. Raises ReasonRequired."""
     sentence = " ".join(reason.split())
     if len(sentence) < LEAST_LETTERS:
         raise ReasonRequired(field="reason")

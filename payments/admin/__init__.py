@@ -3,7 +3,16 @@
 from payments.admin.attempts import AttemptAdmin
 from payments.admin.inbox import InboxEntryAdmin
 from payments.admin.ledger import LedgerEntryAdmin
+from payments.admin.proposals import RefundProposalAdmin
 from payments.admin.reconciliation import DifferenceAdmin, RunAdmin
 from payments.admin.refunds import RefundAdmin
 
-__all__ = ["AttemptAdmin", "DifferenceAdmin", "InboxEntryAdmin", "LedgerEntryAdmin", "RefundAdmin", "RunAdmin"]
+__all__ = [
+    "AttemptAdmin",
+    "DifferenceAdmin",
+    "InboxEntryAdmin",
+    "LedgerEntryAdmin",
+    "RefundAdmin",
+    "RefundProposalAdmin",
+    "RunAdmin",
+]

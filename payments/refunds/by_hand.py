@@ -44,7 +44,7 @@ def may_go_another_way(refund: Refund) -> bool:
     return refund.state in {State.ABNORMAL, State.FAILED} or may_be_paid_out(refund)
 
 
-@transaction.atomic(durable=True)
+@transaction.atomic
 def _by_hand(out_refund_no: str, way: Refund.Way, reference: str, actor: Actor) -> Refund:
     if not REFERENCE.fullmatch(reference):
         raise ReceiptWrong(field="receipt")

@@ -60,4 +60,4 @@ def said_by(actor: Actor) -> str:
 
 
 # Push it now instead of at the next round; only a hint, the round comes anyway.
-hint = partial(current_app.send_task, PUSH, queue="slow", retry=False, expires=30)
+hint = partial(current_app.send_task, PUSH, queue="money", retry=False, expires=30)
