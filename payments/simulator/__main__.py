@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -21,14 +22,22 @@ def main() -> int:
     try:
         rules = faults.Faults(options.seed, json.loads(options.faults))
         own = keys.load(options.state)
-        keys.hand_over(own, options.gateway_dir or options.state.parent / "gateways", options.notify_base)
+        publish = partial(
+            keys.hand_over, own, options.gateway_dir or options.state.parent / "gateways", options.notify_base
+        )
+        publish()
     except (faults.NoSuchFault, json.JSONDecodeError, keys.NotOurs, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2
     clock = Clock()
     file = None if options.in_memory else options.state / "books.sqlite3"
     world = World(
-        keys=own, book=Book(file, clock.now), faults=rules, clock=clock, time_scale=max(options.time_scale, 0.001)
+        keys=own,
+        book=Book(file, clock.now),
+        faults=rules,
+        clock=clock,
+        time_scale=max(options.time_scale, 0.001),
+        publish=publish,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
     print(f"simulator: no money moves; on http://{options.host}:{options.port}, books in {options.state}", flush=True)

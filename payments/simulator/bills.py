@@ -57,6 +57,8 @@ def offer_alipay(world: World, request: Request, day: date) -> str:
         lines = _bill(world, "ALIPAY", day)
     except NoBill:
         return ""
+    if not lines:
+        return ""
     link = _keep(world, "ALIPAY", papers.alipay(world.keys.names.seller_id, day, lines))
     return f"{request.base}/alipay/bill?token={link}"
 

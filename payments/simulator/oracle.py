@@ -9,12 +9,15 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
     GET  /oracle/faults                rules and how often each fault fired
     POST /oracle/faults                replace the rules: {"lost": 0.1, "latency": {"rate": 1, "seconds": 2}}
     POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?, "coupon"?,
-                                       "late"?: true also when it is closed}
+                                       "late"?: true also when it is closed,
+                                       "silent"?: true loses its notification}
     POST /oracle/console_refund        refund at the gateway's own console: {"out_trade_no", "amount", "notify"?}
     POST /oracle/finish_refund         end a stuck or ABNORMAL one: {"out_trade_no", "out_refund_no", "state"?}
     POST /oracle/notify                write a notification: {"out_trade_no", "as"?, "refund"?} → {"headers", "body"}
+    POST /oracle/rotate                a new key of WeChat Pay beside the old: {"hand_over"?: false to keep it from the
+                                       shop}; {"retire": true}: the old ones are valid no longer
     POST /oracle/clock                 move business time: {"advance": seconds}
-    POST /oracle/reset                 forget trades, letters, log, faults and the moved clock
+    POST /oracle/reset                 forget trades, letters, log, faults, the moved clock and old keys
 """
 
 import json
@@ -103,7 +106,8 @@ def _pay(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
     amount = ask.get("amount")
     fen = None if amount is None else int(amount)
-    cashier.pay(world, postman, trade, fen, int(ask.get("coupon", 0)), late=bool(ask.get("late")))
+    late, silent = bool(ask.get("late")), bool(ask.get("silent"))
+    cashier.pay(world, postman, trade, fen, int(ask.get("coupon", 0)), late=late, silent=silent)
     return _told(trade)
 
 
@@ -145,6 +149,17 @@ def _clock(world: World, _postman: Postman, ask: Ask) -> Any:
     return {"ahead": world.clock.ahead}
 
 
+def _rotate(world: World, _postman: Postman, ask: Ask) -> Any:
+    platform = world.keys.wechat_platform
+    if ask.get("retire"):
+        platform.retire()
+    else:
+        platform.rotate()
+    if ask.get("hand_over", True):
+        world.publish()
+    return {"newest": platform.newest_id, "valid": list(platform.valid)}
+
+
 def _reset(world: World, postman: Postman, _ask: Ask) -> Any:
     postman.drop_all()
     world.book.clear()
@@ -152,6 +167,8 @@ def _reset(world: World, postman: Postman, _ask: Ask) -> Any:
     world.faults.clear()
     world.clock.set_ahead(0.0)
     world.links.clear()
+    world.keys.wechat_platform.retire()
+    world.publish()
     return {"reset": True}
 
 
@@ -167,5 +184,6 @@ DOORS: Final[dict[tuple[str, str], Callable[[World, Postman, Ask], Any]]] = {
     ("POST", "finish_refund"): _finish_refund,
     ("POST", "notify"): _notify,
     ("POST", "clock"): _clock,
+    ("POST", "rotate"): _rotate,
     ("POST", "reset"): _reset,
 }

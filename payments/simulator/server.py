@@ -128,13 +128,14 @@ class Server:
 
     async def _wechat(self, request: Request) -> Answer:
         if request.path == "/v3/billdownload/file":
-            return bills.wechat_file(self._world, request)
+            return wechat.download(self._world, request)
         for method, door, operation in WECHAT_DOORS:
             found = door.fullmatch(request.path) if method == request.method else None
             if found:
                 do = partial(wechat.answer, self._world, self._postman, request, operation, found[1])
                 return await self._gateway(request, operation, do)
-        return wechat_papers.signed(self._world, as_json({"code": "RESOURCE_NOT_EXISTS", "message": "无此接口"}, 404))
+        absent = as_json({"code": "RESOURCE_NOT_EXISTS", "message": "无此接口"}, 404)
+        return wechat_papers.signed(self._world, absent, request.headers.get("wechatpay-serial", ""))
 
     async def _gateway(self, request: Request, operation: str, do: Callable[[], Awaitable[Answer]]) -> Answer:
         """Answer a gateway call, unless a fault does."""

@@ -37,9 +37,10 @@ WORDS: Final[dict[Why, tuple[int, str, str]]] = {
 
 async def answer(world: World, postman: Postman, request: Request, operation: str, part: str) -> Answer:
     """Check who asks, do it, sign what we say."""
+    key_id = request.headers.get("wechatpay-serial", "")
     problem = _stranger(world, request)
     if problem:
-        return papers.signed(world, _error(401, "SIGN_ERROR", problem))
+        return papers.signed(world, _error(401, "SIGN_ERROR", problem), key_id)
     try:
         done = await _do(world, postman, request, operation, part)
     except Refused as no:
@@ -48,7 +49,13 @@ async def answer(world: World, postman: Postman, request: Request, operation: st
             done = _error(404, "RESOURCE_NOT_EXISTS", "查询的资源不存在")
     except (KeyError, ValueError, TypeError) as error:
         done = _error(400, "PARAM_ERROR", f"参数错误: {error}")
-    return papers.signed(world, done)
+    return papers.signed(world, done, key_id)
+
+
+def download(world: World, request: Request) -> Answer:
+    """Serve an offered bill to the merchant; the file itself is not signed."""
+    problem = _stranger(world, request)
+    return _error(401, "SIGN_ERROR", problem) if problem else bills.wechat_file(world, request)
 
 
 def _stranger(world: World, request: Request) -> str:

@@ -27,9 +27,10 @@ SUMMARIES: Final = {
 }
 
 
-def signed(world: World, done: Answer) -> Answer:
-    """Sign an answer with the platform's key."""
-    done.headers.update(_signature(world, done.body))
+def signed(world: World, done: Answer, key_id: str) -> Answer:
+    """Sign an answer with the platform's key that the request named, the newest when that one is not valid."""
+    platform = world.keys.wechat_platform
+    done.headers.update(_signature(world, done.body, key_id if key_id in platform.valid else platform.newest_id))
     return done
 
 
@@ -41,7 +42,7 @@ def write(world: World, trade: Trade, letter: Letter, variant: Variant) -> Envel
         resource["mchid"] = "1900000001"
     event = f"REFUND.{refund.ends}" if refund else "TRANSACTION.SUCCESS"
     body = _notice(world, letter, resource, event)
-    headers = _signature(world, body, variant)
+    headers = _signature(world, body, world.keys.wechat_platform.any_id(), variant)
     if variant == "tampered":
         resource["amount"]["total"] += 100
         body = _notice(world, letter, resource, event)
@@ -159,15 +160,15 @@ def _notice(world: World, letter: Letter, resource: dict[str, Any], event: str) 
     return orjson.dumps(notice)
 
 
-def _signature(world: World, body: bytes, variant: Variant = "") -> dict[str, str]:
+def _signature(world: World, body: bytes, key_id: str, variant: Variant = "") -> dict[str, str]:
     """Sign a body as the Wechatpay-* headers."""
     stamp = str(int(time.time()) - (3600 if variant == "stale" else 0))
     nonce = crypto.token()
-    key = crypto.stray_key() if variant in {"forged", "serial"} else world.keys.wechat_platform
+    key = crypto.stray_key() if variant in {"forged", "serial"} else world.keys.wechat_platform.valid[key_id]
     return {
         "Wechatpay-Timestamp": stamp,
         "Wechatpay-Nonce": nonce,
-        "Wechatpay-Serial": "PUB_KEY_ID_0" if variant == "serial" else world.keys.names.public_key_id,
+        "Wechatpay-Serial": "PUB_KEY_ID_0" if variant == "serial" else key_id,
         "Wechatpay-Signature": crypto.sign(key, f"{stamp}\n{nonce}\n{body.decode()}\n"),
         "Wechatpay-Signature-Type": "WECHATPAY2-SHA256-RSA2048",
     }

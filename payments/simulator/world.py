@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,6 +26,7 @@ class World:
     faults: Faults
     clock: Clock
     time_scale: float
+    publish: Callable[[], None]  # tells the shop which keys are valid now
     log: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=LOG_LINES))
 
     links: dict[str, tuple[float, bytes]] = field(default_factory=dict)  # of offered bills: until when, the file

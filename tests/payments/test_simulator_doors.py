@@ -1,15 +1,13 @@
 """The simulator as a gateway: whom it refuses, what it checks, its command line and its oracle."""
 
-import json
 import subprocess
 import sys
 
 import pytest
-from wechatpayv3.utils import aes_decrypt, load_certificate, load_public_key
+from wechatpayv3.utils import aes_decrypt, load_certificate
 
-from payments.gateways import GATEWAYS, accounts
+from payments.gateways import GATEWAYS
 from payments.gateways.base import Definitive, Misconfigured
-from payments.gateways.wechat import _client
 from payments.simulator.faults import Faults
 from tests.payments.conftest import channel_of
 
@@ -52,15 +50,14 @@ def test_a_wrong_parameter_is_named(change, simulator, ask):
     assert caught.value.code == "PARAM_ERROR"
 
 
-def test_certificates_open_with_the_merchants_key(simulator):
+def test_certificates_open_with_the_merchants_key(simulator, merchant):
     """Merchants without public-key mode download the platform's certificate; the library opens it."""
-    account = accounts.wechat()
-    status, text = _client(account, (1, 2))._core.request("/v3/certificates")
-    sealed = json.loads(text)["data"][0]["encrypt_certificate"]
+    answer = merchant.ask_wechat("GET", "/v3/certificates")
+    sealed = answer.json()["data"][0]["encrypt_certificate"]
     parts = {name: sealed[name] for name in ("nonce", "ciphertext", "associated_data")}
-    certificate = load_certificate(aes_decrypt(**parts, apiv3_key=account.apiv3_key))
-    assert status == 200
-    assert certificate.public_key() == load_public_key(account.public_key)
+    certificate = load_certificate(aes_decrypt(**parts, apiv3_key=merchant.wechat["apiv3_key"]))
+    assert answer.status_code == 200
+    assert f"{certificate.serial_number:X}" == answer.json()["data"][0]["serial_no"]
 
 
 def test_key_files_are_for_the_owner_only(simulator):

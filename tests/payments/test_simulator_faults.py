@@ -271,10 +271,15 @@ def test_a_bill_that_is_off_by_one_adds_up_all_the_same(channel, simulator, yest
     assert simulator.fired("bill_off_by_one") == 1
 
 
-def test_an_empty_bill_has_no_line_to_lack(simulator):
+@pytest.mark.parametrize(
+    ("channel", "code"), [("WECHAT", "NO_STATEMENT_EXIST"), ("ALIPAY", "isp.bill_not_exist")], ids=["wechat", "alipay"]
+)
+def test_a_day_without_movements_has_no_bill_and_no_line_to_lack(channel, code, simulator):
     simulator.tell("clock", advance=86400)
     simulator.faults(bill_short=1, bill_off_by_one=1)
-    assert GATEWAYS["ALIPAY"].fetch_bill(today()).lines == ()
+    with pytest.raises(Definitive) as refused:
+        GATEWAYS[channel].fetch_bill(today())
+    assert refused.value.code == code
     assert simulator.fired("bill_short") == 0
     assert simulator.fired("bill_off_by_one") == 0
 
