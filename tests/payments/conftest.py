@@ -25,6 +25,7 @@ from payments.gateways import GATEWAYS, accounts
 from payments.gateways.alipay import Alipay
 from payments.gateways.base import Channel, Create, Form
 from payments.gateways.wechat import Wechat
+from tests.payments.merchant import Merchant
 
 TIME_SCALE = 600  # WeChat's first retry after 25 ms, Alipay's after 0.4 s, a WeChat refund done after 0.1 s
 _numbers = itertools.count(1)
@@ -172,6 +173,12 @@ def simulator(simulator_process: Simulator, settings: Any, monkeypatch: pytest.M
 
 
 @pytest.fixture
+def merchant(simulator: Simulator) -> Merchant:
+    """The demo merchant, who signs by hand."""
+    return Merchant(simulator.gateway_dir, simulator.http)
+
+
+@pytest.fixture
 def ear() -> Iterator[Ear]:
     ear = Ear()
     yield ear
@@ -198,7 +205,7 @@ def ask(ear: Ear) -> Callable[..., Create]:
 
 
 def channel_of(form: Form) -> Channel:
-    return "WECHAT" if form in {"native", "h5"} else "ALIPAY"
+    return "WECHAT" if form in {"native", "h5", "jsapi"} else "ALIPAY"
 
 
 @pytest.fixture
