@@ -34,9 +34,10 @@ class Beat(NamedTuple):
 BEAT = {
     "reject_unanswered_orders": Beat("orders.tasks.reject_unanswered_orders", 5),
     "expire_unpaid": Beat("payments.tasks.expire_unpaid", 5),
-    "sync_attempts": Beat("payments.tasks.sync_attempts", 5),
-    "push_refunds": Beat("payments.tasks.push_refunds", 30, queue="slow"),
-    "apply_unapplied": Beat("payments.tasks.apply_unapplied", 30, queue="slow"),
+    "sync_attempts": Beat("payments.tasks.sync_attempts", 5, queue="money"),
+    "push_refunds": Beat("payments.tasks.push_refunds", 30, queue="money"),
+    "expire_proposals": Beat("payments.tasks.expire_proposals", 300, queue="slow"),
+    "apply_unapplied": Beat("payments.tasks.apply_unapplied", 30, queue="money"),
     "reconcile": Beat("payments.tasks.reconcile", crontab(minute=7), queue="slow"),
     "resume_key_imports": Beat("orders.tasks.resume_key_imports", 30, queue="slow"),
 }

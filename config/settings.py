@@ -361,5 +361,5 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = TIME_ZONE
-CELERY_TASK_DEFAULT_QUEUE = "clock"  # what is due within seconds; what may take a while goes to "slow"
+CELERY_TASK_DEFAULT_QUEUE = "clock"  # deadlines; talk with gateways goes to "money", what may take a while to "slow"
 CELERY_TASK_ROUTES = {"orders.tasks.import_keys_file": {"queue": "slow"}}

@@ -1,153 +1,102 @@
 """The hourly check: our own books agree with themselves, and every open question gets its answer.
 
-Called by tasks.py. Works through keyset pages until nothing is left, keeps going when one row fails, and leaves a
-Run behind also when it found nothing. What it cannot repair becomes a Difference for support.
+Called by tasks.py. PASSES names what happens in which order; each run leaves a Run behind, also when it found nothing.
+What cannot be repaired becomes a Difference for support, what fails again and again is set aside with its reason.
 """
 
 import logging
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
 
-from django.db import connection, transaction
-from django.db.models import F, Max, Q, Sum
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import DatabaseError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config.ground import clock
-from orders.models import Order
-from orders.order.states import PaymentStatus
-from payments import ledger, refunds, settle, syncing
-from payments.models import Attempt, Difference, Disposition, LedgerPosting, Refund, Run
+from payments import passes
+from payments.aside import Counts, reason
+from payments.models import Run
+from payments.passes import Budget, Pass
 
 LOCK = 0x10C4_57EB  # advisory: one run at a time in the whole installation
-PAGE = 500
-ROUNDS = 50  # of claimed batches in one run; the next run goes on
-LOOK_BACK = timedelta(hours=48)  # how old orders may be that are compared with their payments
-MONEY_TAKEN = (PaymentStatus.PAID, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED)
+SECONDS = 440.0  # of one run; below the task's own limit, so that a run always ends by itself and is recorded
+
+PASSES: dict[str, Pass] = {
+    "apply": passes.apply_money,
+    "ask": passes.ask_everything,
+    "refunds": passes.push_refunds,
+    "orders": passes.compare_orders,
+    "books": passes.add_up,
+}
 
 logger = logging.getLogger(__name__)
 
 
-def reconcile() -> Run | None:
+def reconcile(seconds: float = SECONDS) -> Run | None:
     """Check and repair once; None when another run is at work."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
-            return None
-        try:
-            return _run()
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+    with _alone() as lock:
+        return _run(lock, Budget(seconds)) if lock is not None else None
 
 
-def apply_unapplied() -> dict[str, int]:
-    """Apply every recorded payment that is nobody's yet: the repair of a crash between the two transactions."""
-    applied = failed = 0
-    last = None
-    while page := _unapplied_page(last):
-        for attempt in page:
-            try:
-                settle.apply(attempt.public_id)
-                applied += 1
-            except Exception:
-                logger.exception("%s stays unapplied", attempt)
-                failed += 1
-        last = page[-1]
-    return {"applied": applied, "unapplied": failed}
+def apply_unapplied() -> Counts:
+    """Apply what stopped between recording money and applying it; the round of every 30 s."""
+    return passes.apply_quickly()
 
 
-def _unapplied_page(last: Attempt | None) -> list[Attempt]:
-    page = Attempt.objects.unapplied()
-    if last is not None:
-        page = page.filter(Q(paid_at__gt=last.paid_at) | Q(paid_at=last.paid_at, pk__gt=last.pk))
-    return list(page[:PAGE])
+@contextmanager
+def _alone() -> Iterator[BaseDatabaseWrapper | None]:
+    """Hold the lock in a transaction on a connection of its own; None: somebody else has it.
+
+    Bound to a transaction it holds behind a pool that changes connections between statements too, and it cannot
+    outlive its run in a connection that is kept for the next task.
+    """
+    own = connection.copy()
+    try:
+        own.set_autocommit(autocommit=False)
+        with own.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            is_ours = bool(cursor.fetchone()[0])
+        yield own if is_ours else None
+    finally:
+        own.close()
 
 
-def _run() -> Run:
-    run = Run.objects.create(newest_order=Order.objects.aggregate(last=Max("pk"))["last"] or 0)
-    steps: tuple[Callable[[], dict[str, int]], ...] = (
-        apply_unapplied,
-        _ask_everything_due,
-        _push_every_refund,
-        _paid_without_payment,
-        _ledger_sums,
-        _count_what_waits,
-    )
-    for step in steps:
-        try:
-            run.found |= step()
-        except Exception as error:
-            logger.exception("reconcile: %s failed", step.__name__)
-            run.error = f"{run.error} {step.__name__}: {error}".strip()[:300]
+def _run(lock: BaseDatabaseWrapper, budget: Budget) -> Run:
+    run = Run.objects.create(newest_order=passes.newest_order())
+    try:
+        for name, work in PASSES.items():
+            run.found[name] = _one_pass(name, work, budget)
+            run.save(update_fields=["found"])  # a run that is killed shows how far it came
+            _still_alone(lock)
+    except Exception as error:
+        logger.exception("reconcile: the run broke off")
+        run.error = reason(error)
+    run.error = run.error or _errors(run)
     run.ended_at = clock.now()
     run.save()
     return run
 
 
-def _ask_everything_due() -> dict[str, int]:
-    return {"asked": _until_empty(syncing.sync_due)}
+def _one_pass(name: str, work: Pass, budget: Budget) -> dict[str, object]:
+    began = monotonic()
+    told: dict[str, object] = {}
+    try:
+        counts = work(budget)
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:
+        logger.exception("reconcile: the pass %s failed", name)
+        counts, told = Counts(), {"error": reason(error)}
+    return {**counts._asdict(), "seconds": round(monotonic() - began, 3), **told}
 
 
-def _push_every_refund() -> dict[str, int]:
-    return {"refunds_pushed": _until_empty(refunds.push_due)}
+def _still_alone(lock: BaseDatabaseWrapper) -> None:
+    """Raise when the connection that holds the lock is gone: another run may be at work then."""
+    if not lock.is_usable():
+        raise DatabaseError("the connection with the lock was lost; the next run goes on")
 
 
-def _until_empty(claim: Callable[[], int]) -> int:
-    total = 0
-    for _round in range(ROUNDS):
-        done = claim()
-        total += done
-        if not done:
-            break
-    return total
-
-
-def _paid_without_payment() -> dict[str, int]:
-    """Orders that say PAID although no attempt was applied to them."""
-    found, last = 0, _looked_at_before()
-    paid = Order.objects.filter(payment_status__in=MONEY_TAKEN).order_by("pk")
-    while page := list(paid.filter(pk__gt=last).values_list("pk", "public_id", "paid_minor")[:PAGE]):
-        applied = Attempt.objects.filter(order__in=[row[0] for row in page], disposition=Disposition.APPLIED)
-        covered = set(applied.values_list("order_id", flat=True))
-        missing = [row for row in page if row[0] not in covered]
-        for _pk, public_id, paid_minor in missing:
-            open_difference(Difference.Kind.LOCAL_ONLY, public_id, ours=paid_minor)
-        found, last = found + len(missing), page[-1][0]
-    return {"paid_without_payment": found}
-
-
-def _looked_at_before() -> int:
-    """The newest order of a run that is old enough: everything up to it was compared when it was paid."""
-    earlier = Run.objects.filter(started_at__lte=clock.now() - LOOK_BACK).order_by("-started_at").first()
-    return earlier.newest_order if earlier else 0
-
-
-def _ledger_sums() -> dict[str, int]:
-    """All postings sum to 0, and suspense holds exactly the money that waits to go back."""
-    total = LedgerPosting.objects.aggregate(total=Sum("amount_minor"))["total"] or 0
-    kept = Attempt.objects.filter(applied_at__isnull=False).exclude(disposition=Disposition.APPLIED)
-    owed_back = kept.aggregate(total=Sum(F("paid_minor") - F("refunded_minor")))["total"] or 0
-    suspense = -ledger.balance(ledger.SUSPENSE)
-    if total:
-        open_difference(Difference.Kind.AMOUNT, "ledger", ours=total, theirs=0)
-    if suspense != owed_back:
-        open_difference(Difference.Kind.AMOUNT, "suspense", ours=suspense, theirs=owed_back)
-    return {"ledger_total": int(total), "suspense": suspense}
-
-
-def _count_what_waits() -> dict[str, int]:
-    """What only time or a person can end."""
-    now = clock.now()
-    overdue = Refund.objects.filter(state__in=Refund.DUE, requested_at__lte=now - timedelta(hours=1))
-    stuck = Refund.objects.filter(state__in=[Refund.State.ABNORMAL, Refund.State.FAILED])
-    for refund in stuck.order_by("pk")[:PAGE]:
-        open_difference(Difference.Kind.REFUND_STATE, refund.out_refund_no, ours=refund.amount_minor)
-    unsettled = Attempt.objects.filter(next_sync_at__isnull=False)
-    unknown = unsettled.filter(state__in=[Attempt.State.UNKNOWN, Attempt.State.CLOSING])
-    return {"refunds_overdue": overdue.count(), "refunds_stuck": stuck.count(), "unknown": unknown.count()}
-
-
-@transaction.atomic
-def open_difference(kind: str, subject: str, *, ours: int | None = None, theirs: int | None = None) -> None:
-    """Put something that does not add up before support; once while it is open."""
-    Difference.objects.bulk_create(
-        [Difference(kind=kind, subject=subject, ours_minor=ours, theirs_minor=theirs)], ignore_conflicts=True
-    )
+def _errors(run: Run) -> str:
+    return " · ".join(f"{name}: {told['error']}" for name, told in run.found.items() if told.get("error"))[:300]

@@ -15,7 +15,8 @@ from orders.actors import GATEWAY, SYSTEM, Actor
 from orders.models import Order
 from orders.order import road
 from orders.services.refusals import KeysShort
-from payments import ledger, matching, refunds
+from payments import differences, ledger, matching, refunds
+from payments.differences import Found
 from payments.gateways.base import Seen
 from payments.models import Attempt, Difference, Disposition, InboxEntry
 
@@ -61,7 +62,7 @@ def record_fact(channel: str, seen: Seen, entry: InboxEntry | None = None) -> At
 def _record_money(attempt: Attempt, seen: Seen) -> None:
     if attempt.state == State.SUCCESS:
         if (attempt.gateway_txn_no, attempt.paid_minor) != (seen.gateway_txn_no, seen.amount_minor):
-            _differs(Difference.Kind.AMOUNT, attempt.channel, seen, attempt.paid_minor)
+            _differs(Difference.Kind.AMOUNT, attempt.channel, seen, attempt)
         return
     now = clock.now()
     attempt.state = State.SUCCESS
@@ -113,7 +114,8 @@ def apply(attempt_id: str) -> Attempt:
         if verdict == Disposition.APPLIED:
             verdict = _give_to(order, attempt)
         attempt.disposition, attempt.applied_at = verdict, clock.now()
-        attempt.save(update_fields=["disposition", "applied_at"])
+        attempt.set_aside_at, attempt.set_aside_why = None, ""
+        attempt.save(update_fields=["disposition", "applied_at", "set_aside_at", "set_aside_why"])
         ledger.book_payment(attempt, order)
         if verdict == Disposition.APPLIED:
             close_the_rest(order, attempt)
@@ -168,18 +170,16 @@ def _give_back(order: Order, attempt: Attempt, verdict: Disposition) -> None:
         logger.error("%s: %s paid, %s owed", attempt, amount, attempt.amount_minor)
 
 
-def _differs(kind: Difference.Kind, channel: str, seen: Seen, ours: int | None) -> None:
-    logger.error("%s: %s %s of %s fen", kind, channel, seen.out_trade_no, seen.amount_minor)
-    Difference.objects.bulk_create(
-        [
-            Difference(
-                kind=kind,
-                subject=f"{channel}:{seen.out_trade_no}",
-                channel=channel,
-                ours_minor=ours,
-                theirs_minor=seen.amount_minor,
-                facts={"gatewayTxnNo": seen.gateway_txn_no, "state": seen.state},
-            )
-        ],
-        ignore_conflicts=True,
+def _differs(kind: Difference.Kind, channel: str, seen: Seen, attempt: Attempt | None) -> None:
+    differences.report(
+        Found(
+            kind=kind,
+            subject=f"{channel}:{seen.out_trade_no}",
+            channel=channel,
+            day=(seen.paid_at or clock.now()).astimezone(SHANGHAI).date(),
+            order_ref=attempt.order.public_id if attempt else "",
+            ours_minor=attempt.paid_minor if attempt else None,
+            theirs_minor=seen.amount_minor,
+            facts={"gatewayTxnNo": seen.gateway_txn_no, "state": seen.state},
+        )
     )

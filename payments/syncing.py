@@ -9,10 +9,12 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import F
 
 from config.ground import clock
 from orders.order.states import WAITING_FOR_MONEY, Status
-from payments import asking
+from payments import asking, matching
+from payments.aside import is_its_own_fault, reason
 from payments.asking import Heard
 from payments.models import Attempt
 from payments.services.ask import learn
@@ -32,15 +34,16 @@ def sync_due(limit: int = BATCH) -> int:
     to_open = [attempt for attempt in attempts if _wants_to_open(attempt)]
     to_ask = [attempt for attempt in attempts if attempt not in to_open]
     opened = asking.side_by_side({a.pk: partial(asking.try_create, a) for a in to_open}, SECONDS)
-    heard = asking.side_by_side({a.pk: _question(a) for a in to_ask}, SECONDS)
+    heard = asking.side_by_side({a.pk: question(a) for a in to_ask}, SECONDS)
     for attempt in attempts:
         try:
             if attempt.pk in opened:
                 write_opened(attempt, opened[attempt.pk])
             elif attempt.pk in heard:
                 learn(attempt, heard[attempt.pk])
-        except Exception:
-            logger.exception("%s: the next round asks again", attempt)
+        except Exception as error:
+            logger.exception("%s: asked again on its schedule", attempt)
+            _postpone(attempt, error)
     return len(attempts)
 
 
@@ -51,6 +54,15 @@ def _claim(limit: int) -> list[Attempt]:
         keys = list(due.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:limit])
         Attempt.objects.filter(pk__in=keys).update(next_sync_at=now + LEASE)
     return list(Attempt.objects.filter(pk__in=keys).select_related("order__shop").order_by("pk"))
+
+
+def _postpone(attempt: Attempt, error: Exception) -> None:
+    """An answer that could not be written down: the schedule goes on, so that one bad row is not asked for ever."""
+    if not is_its_own_fault(error):
+        return
+    later = matching.next_sync(attempt.created_at, attempt.gateway_expires_at, clock.now())
+    rows = Attempt.objects.filter(pk=attempt.pk, next_sync_at__isnull=False)
+    rows.update(next_sync_at=later, sync_count=F("sync_count") + 1, last_error=reason(error))
 
 
 def _is_payable(attempt: Attempt) -> bool:
@@ -68,7 +80,7 @@ def _wants_to_open(attempt: Attempt) -> bool:
     )
 
 
-def _question(attempt: Attempt) -> Callable[[], Heard]:
+def question(attempt: Attempt) -> Callable[[], Heard]:
     """Close what nobody should pay any more; only ask about everything else."""
     unwanted = attempt.state == State.CLOSING or (attempt.is_open and not _is_payable(attempt))
     return partial(asking.close if unwanted else asking.query, attempt)

@@ -1,8 +1,10 @@
 """What payments do by the clock; intervals stand in config/celery.py. Each may run twice, at once, late or never."""
 
+from typing import Any
+
 from celery import shared_task
 
-from payments import expiry, reconcile, refunds, syncing
+from payments import expiry, reconcile, refunds, services, syncing
 
 
 @shared_task
@@ -24,13 +26,19 @@ def push_refunds() -> int:
 
 
 @shared_task
+def expire_proposals() -> int:
+    """End proposed refunds that nobody decided in time; returns how many."""
+    return services.expire_proposals()
+
+
+@shared_task
 def apply_unapplied() -> dict[str, int]:
     """Repair what stopped between recording money and applying it."""
-    return reconcile.apply_unapplied()
+    return reconcile.apply_unapplied()._asdict()
 
 
-@shared_task(name="payments.tasks.reconcile")
-def reconcile_hourly() -> dict[str, int]:
+@shared_task(name="payments.tasks.reconcile", time_limit=560, soft_time_limit=530)
+def reconcile_hourly() -> dict[str, dict[str, Any]]:
     """Check our books against themselves and ask every open question; returns what was found, zeros included."""
     run = reconcile.reconcile()
     return dict(run.found) if run is not None else {}

@@ -175,3 +175,31 @@ def reason_of(refund: Refund, audience: str) -> str:
 def place_of(refund: Refund) -> str:
     """Where it arrives, as in “Back in your …”."""
     return PLACE[refund.way or refund.attempt.channel].text
+
+
+RUN_PASS: dict[str, Word] = {  # what the hourly check does, in its order
+    "apply": Word("Paid, not applied", "已收款未入账"),
+    "ask": Word("Asked gateways", "向渠道查询"),
+    "refunds": Word("Refunds", "退款"),
+    "orders": Word("Orders against payments", "订单与支付核对"),
+    "books": Word("Sums of the ledger", "账簿合计"),
+    "bills": Word("Daily bills", "日账单"),
+}
+
+BILL_STATE: dict[str, Word] = {
+    "WAITING": Word("Not there yet", "账单未出", "wait", "clock"),
+    "FETCHED": Word("Fetched", "已下载", "move", "check"),
+    "COMPARED": Word("Compared", "已核对", "done", "check"),
+    "FAILED": Word("Failed: {why}", "失败：{why}", "bad", "triangle"),
+}
+
+DIFFERENCE_STEP: dict[str, Word] = {
+    "found": Word("Found", "发现", "bad", "diamond"),
+    "taken": Word("Taken charge of", "已接手", "move", "person"),
+    "asked": Word("Gateway asked", "已查询渠道", "wait", "clock"),
+    "waits": Word("Waits for tomorrow’s bill", "等次日账单", "wait", "clock"),
+    "reopened": Word("Still there in the next bill", "次日账单仍有差异", "bad", "diamond"),
+    "repaired": Word("Repaired by itself", "已自动修复", "done", "check"),
+    "decided": Word("Decided", "已人工处理", "done", "check"),
+    "ignored": Word("Not a difference", "不是差异", "stop", "square"),
+}

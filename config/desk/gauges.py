@@ -13,6 +13,7 @@ from config.ground.word import Word
 from notifications.models import Event, Leadership, ParkedEvent, ReaderCursor
 from orders.order.models import Order
 from orders.order.states import RUNNING
+from payments import aside
 from payments.models import Attempt, Difference, Refund, Run
 
 USUAL = Word("usual", "正常", "done", "check")
@@ -55,6 +56,7 @@ def read(now: datetime) -> list[Gauge]:
         running_orders,
         log_lag,
         paid_not_applied,
+        set_aside,
         payments_unknown,
         readers_behind,
         parked_events,
@@ -89,13 +91,22 @@ def log_lag(now: datetime) -> Gauge:
 
 def paid_not_applied(now: datetime) -> Gauge:
     """Money that came in and is nobody's yet."""
-    rows = Attempt.objects.unapplied().order_by().aggregate(n=Count("pk"), oldest=Min("recorded_at"))
+    rows = Attempt.objects.to_apply().order_by().aggregate(n=Count("pk"), oldest=Min("recorded_at"))
     late = rows["oldest"] is not None and now - rows["oldest"] > SLOW_APPLYING
     word = HIGH if late else WATCH if rows["n"] else USUAL
     says = _("must be 0; repaired within 30 s")
     if rows["oldest"]:
         says = f"{says} · {_('oldest')} {_age(now, rows['oldest'])}"
     return Gauge(_("Paid, not applied"), rows["n"], _("payments"), word, says)
+
+
+def set_aside(now: datetime) -> Gauge:
+    """Money and refunds that failed each time, so that the clock leaves them to a person."""
+    del now
+    waiting = aside.waiting()
+    total = sum(waiting.values())
+    says = _("%(money)s payments · %(refunds)s refunds · see Differences, Set aside") % waiting
+    return Gauge(_("Set aside"), total, _("rows"), HIGH if total else USUAL, says)
 
 
 def payments_unknown(now: datetime) -> Gauge:

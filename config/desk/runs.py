@@ -3,18 +3,51 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from config.ground.word import Word
 from payments.models import Run
+from payments.words import RUN_PASS
 
 SHOWN = 6
 
 
+class Pass(NamedTuple):
+    """One pass of a run: its word and name, its counts in rows, its time."""
+
+    word: Word
+    name: str
+    looked_at: int
+    repaired: int
+    set_aside: int
+    left: int
+    seconds: float
+    error: str
+
+
 class Ran(NamedTuple):
-    """One run: when, what it found by name, how many seconds it took (None: still running, or it died)."""
+    """One run: when, what each pass did, how many seconds it took (None: still running, or it died)."""
 
     started_at: datetime
-    found: dict[str, int]
+    passes: list[Pass]
     took_seconds: float | None
     error: str
+
+
+def passes_of(run: Run) -> list[Pass]:
+    """The passes in the order in which they ran, zeros too."""
+    return [
+        Pass(
+            RUN_PASS.get(name, Word(name, name)),
+            name,
+            int(told["looked_at"]),
+            int(told["repaired"]),
+            int(told["set_aside"]),
+            int(told["left"]),
+            float(told["seconds"]),
+            str(told.get("error", "")),
+        )
+        for name, told in run.found.items()
+        if isinstance(told, dict)
+    ]
 
 
 def latest(now: datetime) -> list[Ran]:
@@ -23,7 +56,7 @@ def latest(now: datetime) -> list[Ran]:
     return [
         Ran(
             run.started_at,
-            dict(run.found),
+            passes_of(run),
             (run.ended_at - run.started_at).total_seconds() if run.ended_at else None,
             run.error,
         )

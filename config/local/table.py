@@ -61,6 +61,7 @@ def application(plan: Plan) -> list[Program]:
         Program("web", _web(plan), lambda: answers(plan.web_port)),
         Program("relay", (sys.executable, "manage.py", "relay"), lambda: has_said(plan, "relay", b"relay: ready")),
         Program("clock", _worker("clock")),
+        Program("money", _worker("money", 2)),  # a gateway that is slow with refunds keeps no question waiting
         Program("slow", _worker("slow")),
         Program("beat", _celery("beat", "--schedule", str(plan.state / "beat"))),
         Program("live", _live(plan), lambda: answers(plan.port), tier=DOOR),
@@ -133,9 +134,10 @@ def _live(plan: Plan) -> tuple[str, ...]:
     return (sys.executable, "-m", "uvicorn", *words, *flags, "config.asgi:application")
 
 
-def _worker(queue: str) -> tuple[str, ...]:
+def _worker(queue: str, at_once: int = 1) -> tuple[str, ...]:
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # one worker a queue: nobody to talk to
-    return _celery("worker", "--queues", queue, "--hostname", f"{queue}@lockstep", "--concurrency", "1", *quiet)
+    named = ("--queues", queue, "--hostname", f"{queue}@lockstep")
+    return _celery("worker", *named, "--concurrency", str(at_once), *quiet)
 
 
 def _celery(*words: str) -> tuple[str, ...]:

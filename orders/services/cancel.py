@@ -25,7 +25,7 @@ def cancel_order(order_id: str, *, reason: str, words: str = "", actor: Actor) -
     if reason == CancelReason.PAYMENT_TIMEOUT:
         if order.status != Status.PENDING or order.payment_status not in WAITING_FOR_MONEY:
             raise WrongMoment(order)
-        if order.expires_at is None or order.expires_at > clock.now():
+        if order.expires_at is None or order.expires_at > clock.of_the_database():
             raise NotYetDue
     return cancel_locked(order, reason, detail="", words=words, actor=actor)
 

@@ -13,6 +13,7 @@ from config.ground import clock
 from orders.actors import GATEWAY
 from orders.order import road
 from payments import matching
+from payments.aside import refund_failed
 from payments.asking import side_by_side
 from payments.gateways import GATEWAYS, notify_url
 from payments.gateways.base import Definitive, GatewayError, RefundAsk, RefundSeen
@@ -38,8 +39,9 @@ def push_due(limit: int = BATCH) -> int:
             continue  # its lease ends, then the same number is asked for again
         try:
             write_down(refund, heard[refund.pk])
-        except Exception:
+        except Exception as error:
             logger.exception("refund %s: the next round tries again", refund)
+            refund_failed(refund, error)
     return len(claimed)
 
 

@@ -52,7 +52,8 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
 
 def _take(refund: Refund, attempt: Attempt, order: Order, seen: RefundSeen) -> None:
     refund.gateway_refund_no = seen.gateway_refund_no or refund.gateway_refund_no
-    refund.last_error, refund.refusals = "", 0
+    refund.last_error, refund.refusals, refund.faults = "", 0, 0
+    refund.set_aside_at, refund.set_aside_why = None, ""
     if seen.state == "SUCCESS":
         refund.succeeded_at = seen.refunded_at or clock.now()
         returned(refund, attempt, order, GATEWAY)

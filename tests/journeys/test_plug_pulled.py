@@ -42,7 +42,7 @@ def test_a_payment_made_while_the_workers_are_dead_still_arrives(product, window
     way = program.post(f"/orders/{order}/payments", Idempotency_Key=f"pay-{order}")
     ana.goes_to(f"/orders/{order}/")
     ana.settles()
-    for name in ("relay", "clock", "slow"):
+    for name in ("relay", "clock", "money", "slow"):
         assert product.kill(name)
     product.scans_and_pays(way["codeUrl"])
     ana.sees("Paid, waiting for the shop", inside="#status", within=40_000)

@@ -9,6 +9,7 @@ from orders import services as orders
 from orders.actors import SYSTEM
 from orders.stock import keys
 from payments import settle
+from payments.aside import Counts
 from payments.models import Attempt, Difference, InboxEntry, LedgerEntry
 from payments.reconcile import apply_unapplied
 from payments.services import ask_gateway, start_payment
@@ -124,9 +125,9 @@ def test_a_crash_between_the_two_transactions_is_repaired(silent, door, make_ord
     assert crashes == [attempt.public_id]
     assert (fresh(attempt).state, fresh(attempt).applied_at) == ("SUCCESS", None)
     assert fresh(order).payment_status == "UNPAID"
-    assert apply_unapplied() == {"applied": 1, "unapplied": 0}
+    assert apply_unapplied() == Counts(looked_at=1, repaired=1)
     assert fresh(order).payment_status == "PAID"
-    assert apply_unapplied() == {"applied": 0, "unapplied": 0}
+    assert apply_unapplied() == Counts()
 
 
 def test_money_after_the_end_is_recorded_and_goes_back(simulator, door, make_order):

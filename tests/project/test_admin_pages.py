@@ -141,7 +141,7 @@ def test_turns_grey_and_says_its_age(make_order):
     assert lag.is_old
     assert "4 min ago" in lag.says
     assert lag.value == Event.objects.filter(position=None).count() > 0
-    Run.objects.create(started_at=now - timedelta(hours=3), ended_at=now - timedelta(hours=3), found={"asked": 0})
+    Run.objects.create(started_at=now - timedelta(hours=3), ended_at=now - timedelta(hours=3), found={})
     assert gauge("Differences").is_old
     assert gauge("Differences").value == 0
 
@@ -166,10 +166,14 @@ def test_counts_what_runs(make_order):
     assert "READY 0" in running.says
 
 
+def pass_of(looked_at: int) -> dict[str, float]:
+    return {"looked_at": looked_at, "repaired": 0, "set_aside": 0, "left": 0, "seconds": 0.1}
+
+
 def test_lists_runs_with_their_zeros(desk):
     """A run that found nothing is as visible as one that did."""
     now = clock.now()
-    Run.objects.create(started_at=now, ended_at=now + timedelta(seconds=2), found={"asked": 0, "unapplied": 3})
+    Run.objects.create(started_at=now, ended_at=now + timedelta(seconds=2), found={"ask": pass_of(0), "apply": pass_of(3)})
     text = desk.sam.get(reverse("admin:index")).text
-    assert "asked <b>0</b>" in text
-    assert "unapplied <b>3</b>" in text
+    assert "Asked gateways <b>0</b>" in text
+    assert "Paid, not applied <b>3</b>" in text

@@ -1,0 +1,195 @@
+"""The passes of the hourly check, each a function that returns its counts; reconcile.py runs them in order.
+
+Each works through keyset pages until nothing is left, and one row that fails stops none of the others. None of them
+ever moves an order backwards: what an order should become is decided by settle.apply alone, under the order's lock.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Final
+
+from django.db.models import F, Max, Q, QuerySet, Sum
+
+from config.ground import clock
+from orders.models import Order
+from orders.order.states import PaymentStatus
+from payments import asking, differences, ledger, refunds, settle, syncing
+from payments.aside import QUICK_TRIES, TRIES, Counts, is_its_own_fault, money_failed
+from payments.differences import Found
+from payments.models import Attempt, Difference, Disposition, LedgerPosting, Refund, Run
+from payments.services.ask import learn
+
+PAGE = 500
+SIDE_BY_SIDE = 64  # attempts asked about in one go
+SECONDS = 8.0  # for one such go
+ROUNDS = 50  # of claimed batches in one run; the next run goes on
+FRESH = timedelta(minutes=2)  # younger attempts are asked about by the clock's own schedule
+LOOK_BACK = timedelta(hours=48)  # how old orders may be that are compared with their payments
+MONEY_TAKEN: Final = (PaymentStatus.PAID, PaymentStatus.PARTLY_REFUNDED, PaymentStatus.REFUNDED)
+Kind = Difference.Kind
+
+logger = logging.getLogger(__name__)
+
+
+class Budget:
+    """How long a run may still take; the rest is left to the next one."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = monotonic() + seconds
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether to stop here."""
+        return monotonic() >= self._end
+
+
+def apply_money(budget: Budget, tries: int = TRIES) -> Counts:
+    """Apply every recorded payment that is nobody's yet: the repair of a crash between the two transactions.
+
+    The only thing asked is whether *money* has been applied, never what status an order has, so a finished or
+    refunded order cannot come up here. Rows that failed `tries` times are not looked at.
+    """
+    looked_at = repaired = aside = 0
+    for pk, public_id, tried in _unapplied(tries):
+        looked_at += 1
+        try:
+            settle.apply(public_id)
+            repaired += 1
+        except Exception as error:
+            logger.exception("%s stays unapplied", public_id)
+            aside += money_failed(pk, tried, error)
+        if budget.is_spent:
+            break
+    return Counts(looked_at, repaired, aside, Attempt.objects.to_apply().order_by().count())
+
+
+def apply_quickly() -> Counts:
+    """The same for the round of every 30 s: rows that failed a few times wait for the hourly check."""
+    return apply_money(Budget(25), QUICK_TRIES)
+
+
+def _unapplied(tries: int) -> Iterator[tuple[int, str, int]]:
+    waiting = Attempt.objects.to_apply().filter(apply_tries__lt=tries)
+    rows: QuerySet[Any, Any] = waiting.values_list("pk", "public_id", "apply_tries", "paid_at")
+    page = list(rows[:PAGE])
+    while page:
+        for pk, public_id, tried, _paid_at in page:
+            yield pk, public_id, tried
+        pk, paid_at = page[-1][0], page[-1][3]
+        page = list(rows.filter(Q(paid_at__gt=paid_at) | Q(paid_at=paid_at, pk__gt=pk))[:PAGE])
+
+
+def ask_everything(budget: Budget) -> Counts:
+    """Ask about every attempt that is not settled, also those whose schedule has ended; then what is due after it."""
+    looked_at = repaired = 0
+    before = clock.now() - FRESH
+    waits = Attempt.objects.unsettled().filter(created_at__lte=before).select_related("order__shop").order_by("pk")
+    last = 0
+    while not budget.is_spent and (page := list(waits.filter(pk__gt=last)[:SIDE_BY_SIDE])):
+        heard = asking.side_by_side({one.pk: syncing.question(one) for one in page}, SECONDS)
+        for attempt in page:
+            looked_at += 1
+            repaired += attempt.pk in heard and _learnt(attempt, heard[attempt.pk])
+        last = page[-1].pk
+    for _round in range(ROUNDS):
+        if budget.is_spent or not (done := syncing.sync_due()):
+            break
+        looked_at += done
+    return Counts(looked_at, repaired, 0, waits.order_by().count())
+
+
+def _learnt(attempt: Attempt, heard: asking.Heard) -> bool:
+    """Write an answer down; True when the attempt is settled by it."""
+    try:
+        return learn(attempt, heard).state not in Attempt.UNSETTLED
+    except Exception as error:
+        logger.exception("%s: the next run asks again", attempt)
+        is_its_own_fault(error)
+        return False
+
+
+def push_refunds(budget: Budget) -> Counts:
+    """Push every refund that is due, then count what only time or a person can end."""
+    had, began, looked_at = _aside_refunds(), clock.now(), 0
+    for _round in range(ROUNDS):
+        if budget.is_spent or not (done := refunds.push_due()):
+            break
+        looked_at += done
+    repaired = Refund.objects.filter(state=Refund.State.SUCCESS, succeeded_at__gte=began).count()
+    for refund in Refund.objects.filter(state__in=[Refund.State.ABNORMAL, Refund.State.FAILED]).order_by("pk")[:PAGE]:
+        order_ref = refund.attempt.order.public_id
+        subject, ours = f"refund:{refund.out_refund_no}", refund.amount_minor
+        facts = {"state": refund.state, "error": refund.last_error}
+        found = Found(kind=Kind.REFUND_STATE, subject=subject, channel=refund.attempt.channel, order_ref=order_ref,
+                      ours_minor=ours, facts=facts)  # fmt: skip
+        differences.report(found)
+    left = Refund.objects.filter(state__in=Refund.DUE, set_aside_at__isnull=True)
+    return Counts(looked_at, repaired, _aside_refunds() - had, left.count())
+
+
+def _aside_refunds() -> int:
+    return Refund.objects.filter(set_aside_at__isnull=False).count()
+
+
+def compare_orders(budget: Budget) -> Counts:
+    """Orders that say PAID although no attempt was applied to them; nothing is repaired here, a person decides."""
+    looked_at = left = 0
+    last = since = _looked_at_before()
+    paid = Order.objects.filter(payment_status__in=MONEY_TAKEN).order_by("pk")
+    while not budget.is_spent and (
+        page := list(paid.filter(pk__gt=last).values_list("pk", "public_id", "paid_minor", "method")[:PAGE])
+    ):
+        applied = Attempt.objects.filter(order__in=[row[0] for row in page], disposition=Disposition.APPLIED)
+        covered = set(applied.values_list("order_id", flat=True))
+        for pk, public_id, paid_minor, method in page:
+            looked_at += 1
+            if pk not in covered:
+                left += 1
+                found = Found(kind=Kind.LOCAL_ONLY, subject=public_id, channel=method, order_ref=public_id,
+                              ours_minor=paid_minor, facts={"order": "PAID", "attempt": "none"})  # fmt: skip
+                differences.report(found)
+        last = page[-1][0]
+    return Counts(looked_at, 0, 0, left + _applied_to_unpaid(since))
+
+
+def _applied_to_unpaid(since: int) -> int:
+    """The other way round: money that was applied to an order which does not say so."""
+    applied = Attempt.objects.filter(disposition=Disposition.APPLIED, order__pk__gt=since)
+    rows = applied.exclude(order__payment_status__in=MONEY_TAKEN).select_related("order")[:PAGE]
+    for attempt in rows:
+        facts = {"order": attempt.order.payment_status, "attempt": "APPLIED"}
+        order_ref, subject = attempt.order.public_id, f"{attempt.channel}:{attempt.out_trade_no}"
+        found = Found(kind=Kind.STATE, subject=subject, channel=attempt.channel, order_ref=order_ref,
+                      ours_minor=attempt.paid_minor, facts=facts)  # fmt: skip
+        differences.report(found)
+    return len(rows)
+
+
+def newest_order() -> int:
+    """The primary key up to which a run that begins now compares."""
+    return Order.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _looked_at_before() -> int:
+    """The newest order of a run that is old enough: everything up to it was compared when it was paid."""
+    earlier = Run.objects.filter(started_at__lte=clock.now() - LOOK_BACK).order_by("-started_at").first()
+    return earlier.newest_order if earlier else 0
+
+
+def add_up(budget: Budget) -> Counts:
+    """All postings sum to 0, and suspense holds exactly the money that waits to go back."""
+    del budget
+    total = LedgerPosting.objects.aggregate(total=Sum("amount_minor"))["total"] or 0
+    kept = Attempt.objects.filter(applied_at__isnull=False).exclude(disposition=Disposition.APPLIED)
+    owed_back = kept.aggregate(total=Sum(F("paid_minor") - F("refunded_minor")))["total"] or 0
+    suspense = -ledger.balance(ledger.SUSPENSE)
+    sums: tuple[tuple[str, int, int], ...] = (("ledger", int(total), 0), ("suspense", suspense, int(owed_back)))
+    wrong = [(subject, ours, theirs) for subject, ours, theirs in sums if ours != theirs]
+    for subject, ours, theirs in wrong:
+        differences.report(Found(kind=Kind.AMOUNT, subject=subject, ours_minor=ours, theirs_minor=theirs))
+    return Counts(len(sums), 0, 0, len(wrong))
+
+
+Pass = Callable[[Budget], Counts]
