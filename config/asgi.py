@@ -11,10 +11,10 @@ django.setup()
 from django.conf import settings  # noqa: E402
 
 from config.ground import env  # noqa: E402
-from config.live import TOPICS  # noqa: E402
+from config.live import PEOPLE, TOPICS  # noqa: E402
 from config.local.front import front  # noqa: E402
 from notifications.live.app import LiveApplication  # noqa: E402
 
-live = LiveApplication(TOPICS, origins=[settings.PUBLIC_URL])
+live = LiveApplication(TOPICS, origins=[settings.PUBLIC_URL], people=PEOPLE)
 backend = env.text("LOCKSTEP_BACKEND", "")
 application = front(live, backend) if backend else live

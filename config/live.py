@@ -1,5 +1,8 @@
-"""What can be followed live, and by whom: topic prefix → Topic(may_follow, snapshot, replay)."""
+"""What can be followed live, and by whom: topic prefix → Topic(may_follow, snapshot, replay), credential → person."""
 
+from collections.abc import Callable
+
+from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
 from orders import live as orders
 from tracking import live as tracking
@@ -12,4 +15,10 @@ TOPICS: dict[str, Topic] = {
     "rider": Topic(tracking.follow_rider, tracking.rider_now),
     "jobs": Topic(tracking.follow_jobs, tracking.jobs_now),
     "ops": Topic(orders.follow_ops, orders.ops_now),
+}
+
+PEOPLE: dict[str, Callable[[str], Person]] = {
+    "session": from_session,
+    "key": orders.person_of_key,
+    "account": orders.person_of_account,
 }

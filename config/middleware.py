@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
 import structlog
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from config import errors
+from config.ground.address import caller
 from config.ground.problems import Refusal
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -27,11 +28,7 @@ LONGEST_NAME = 255  # bytes of one part of an address; no file name is longer
 
 
 class ClientMiddleware:
-    """Makes REMOTE_ADDR the caller's address behind the proxies of settings.TRUSTED_PROXIES, and nobody else's word.
-
-    Each of our proxies appends the address that it saw to X-Forwarded-For, so the list is read from its end, up to
-    the first address that is no proxy of ours; what a caller wrote before that is never looked at.
-    """
+    """Makes REMOTE_ADDR the caller's address behind the proxies of settings.TRUSTED_PROXIES, and nobody else's word."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -39,23 +36,11 @@ class ClientMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Set the address before limits, sign-in and the record of revealed keys look at it."""
-        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-        address = _address(request.META.get("REMOTE_ADDR", ""))
-        while address is not None and self._is_ours(address) and hops and (told := _address(hops.pop())) is not None:
-            address = told
-        if address is not None:
-            request.META["REMOTE_ADDR"] = str(address)
+        meta = request.META
+        address = caller(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), self.trusted)
+        if address:
+            meta["REMOTE_ADDR"] = address
         return self.get_response(request)
-
-    def _is_ours(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self.trusted)
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text.strip())
-    except ValueError:
-        return None
 
 
 class ReadableMiddleware:

@@ -7,11 +7,15 @@ shop for its staff, `customer/<usr>` one's own running orders, `ops` everything 
 
 from typing import Any
 
+from django.utils.crypto import constant_time_compare
+
+from notifications.live.person import NOBODY
+from notifications.live.person import Person as Listener
 from orders.access import Person, role_in, works_at
 from orders.catalog.models import Product, Shop
 from orders.order.models import Order
 from orders.order.states import RUNNING
-from orders.people import User
+from orders.people import ApiKey, User, hash_key
 from orders.services import all_units_left
 from orders.words import facts_of, status_key
 
@@ -111,3 +115,29 @@ def _versions(**whose: Any) -> dict[str, dict[str, Any]]:
 
 def _iso(moment: Any) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def person_of_key(secret: str) -> Listener:
+    """Whose program shows this API key; it sees what its account sees, and never everything as support does."""
+    key = ApiKey.objects.select_related("user").filter(secret_hash=hash_key(secret), revoked_at=None).first()
+    return _account(key.user) if key is not None else NOBODY
+
+
+def person_of_account(told: str) -> Listener:
+    """The account of a ticket, as `account_of` wrote it; nobody once its password was changed."""
+    public_id, _, mark = told.partition(":")
+    user = User.objects.filter(public_id=public_id).first()
+    return _account(user) if user is not None and constant_time_compare(mark, _mark(user)) else NOBODY
+
+
+def account_of(user: User) -> str:
+    """What a ticket remembers of an account: which, and that its password is still the same."""
+    return f"{user.public_id}:{_mark(user)}"
+
+
+def _account(user: User) -> Listener:
+    return Listener(user.pk, user.public_id) if user.is_active else NOBODY
+
+
+def _mark(user: User) -> str:
+    return user.get_session_auth_hash()[:16]

@@ -1,24 +1,27 @@
-"""Builds the live application from the table of topics; config/asgi.py and the tests call it.
-
-SSE and long-poll join here later, as plain ASGI functions over the same hub, in `http`.
-"""
+"""Builds the live application from the tables of topics and people; config/asgi.py and the tests call it."""
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.sessions import CookieMiddleware
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 
+from config.ground.problems import MEDIA_TYPE, problem
 from notifications.live.asgi import Application, Message, Receive, Send
+from notifications.live.door import is_ours
+from notifications.live.events import Events
 from notifications.live.hub import Hub
+from notifications.live.person import People
+from notifications.live.poll import Ack, Poll
+from notifications.live.protocol import Close, Refused
 from notifications.live.topics import Topics
+from notifications.live.web import answer, refuse
 from notifications.live.websocket import WebSocket
 
 GOODBYE_MS = 4_000  # within which told clients come back, each at a moment of its own
@@ -28,10 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 class LiveApplication:
-    """The ASGI application: `/live/ws`, 404 for other paths, and the hub's life by lifespan events."""
+    """The ASGI application: three transports below `/live/`, 404 for the rest, the hub's life by lifespan events."""
 
-    def __init__(self, topics: Topics, origins: Sequence[str]) -> None:
+    def __init__(self, topics: Topics, origins: Sequence[str], people: People) -> None:
         self._topics = topics
+        self._people = people
         self._origins = origins
         self.hub: Hub | None = None
         self._routes: Application | None = None
@@ -49,7 +53,7 @@ class LiveApplication:
     async def _live(self, receive: Receive, send: Send) -> None:
         message = await receive()
         while message["type"] != "lifespan.shutdown":
-            self.hub = Hub(self._topics)
+            self.hub = Hub(self._topics, self._people)
             self._routes = _routes(self.hub, self._origins)
             await self.hub.start()
             self._say_goodbye_on_sigterm(self.hub)
@@ -75,29 +79,35 @@ class LiveApplication:
 
 
 def _routes(hub: Hub, origins: Sequence[str]) -> Application:
-    socket = CookieMiddleware(URLRouter([_at("live/ws", WebSocket(hub)), _at("<path:rest>", deny)]))
-
-    async def guarded(scope: Message, receive: Receive, send: Send) -> None:
-        await (socket if is_ours(scope["headers"], origins) else deny)(scope, receive, send)
-
-    routes: Application = ProtocolTypeRouter({"websocket": guarded, "http": not_found})
+    sockets = URLRouter([_at("live/ws", WebSocket(hub)), _at("<path:rest>", deny)])
+    doors: dict[str, Application] = {
+        "live/sse": Events(hub),
+        "live/poll": Poll(hub),
+        "live/ack": Ack(hub),
+        "<path:rest>": not_found,
+    }
+    pages = URLRouter([_at(route, door) for route, door in doors.items()])
+    routes: Application = ProtocolTypeRouter(
+        {
+            "websocket": _guarded(CookieMiddleware(sockets), deny, origins),
+            "http": _guarded(CookieMiddleware(pages), foreign, origins),
+        }
+    )
     return routes
+
+
+def _guarded(ours: Application, otherwise: Application, origins: Sequence[str]) -> Application:
+    """Serve pages of our own and programs; foreign pages get `otherwise`."""
+
+    async def guard(scope: Message, receive: Receive, send: Send) -> None:
+        await (ours if is_ours(scope["headers"], origins) else otherwise)(scope, receive, send)
+
+    return guard
 
 
 def _at(route: str, application: Application) -> URLPattern:
     """Route in Django's way to an ASGI application, which Channels' router calls instead of a view."""
     return path(route, cast("Callable[..., HttpResponse]", application))
-
-
-def is_ours(headers: Iterable[tuple[bytes, bytes]], origins: Sequence[str]) -> bool:
-    """Say whether a page of ours opened this socket: its Origin is the Host asked for, or one of `origins`.
-
-    A browser always sends Origin; a program that sends none carries nobody's cookies by accident. Channels'
-    OriginValidator knows lists only, and a development stack has many names.
-    """
-    said = {name: value.decode("latin-1") for name, value in headers if name in {b"origin", b"host"}}
-    origin = said.get(b"origin")
-    return origin is None or origin in origins or urlsplit(origin).netloc == said.get(b"host")
 
 
 async def deny(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - ASGI's shape
@@ -107,6 +117,11 @@ async def deny(scope: Message, receive: Receive, send: Send) -> None:  # noqa: A
 
 
 async def not_found(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as above
-    """Answer 404 to plain HTTP."""
-    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": b"There is nothing here.\n"})
+    """Answer 404 to plain HTTP on any other path."""
+    await refuse(send, Refused(Close.FORBIDDEN, "there is nothing here"))
+
+
+async def foreign(scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as above
+    """Refuse a page of somebody else's: it must not listen with our cookies."""
+    document = problem("foreign_origin", 403, "Only pages of our own may listen here; a program sends no Origin.")
+    await answer(send, 403, document, MEDIA_TYPE)

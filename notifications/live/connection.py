@@ -1,21 +1,32 @@
-"""One open connection: everything for it goes through one queue, and a stalled one delays nobody else."""
+"""One open connection: everything for it goes through one queue, and a stalled one delays nobody else.
+
+This is a WebSocket's; events.py and poll.py say how the other transports carry the same frames.
+"""
 
 import asyncio
 import time
 import types
 from collections import deque
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifications.live.asgi import Message, Send
-from notifications.live.person import Person
-from notifications.live.protocol import say
+from notifications.live.person import Credential, Person
+from notifications.live.protocol import NOTHING, say
 from notifications.live.subscription import Subscription
 
 if TYPE_CHECKING:
     from notifications.live.hub import Hub
 
 QUEUE = 64  # frames that wait for a full transport; one more and all are dropped for a fresh state
+
+
+class Visitor(NamedTuple):
+    """Whoever was let in: what they showed, who that is, and from where they came."""
+
+    credential: Credential
+    person: Person
+    address: str
 
 
 class Connection:
@@ -31,21 +42,25 @@ class Connection:
         "_queue",
         "_send",
         "acked",
+        "address",
         "closing",
+        "counted_as",
+        "credential",
         "hub",
         "idle_since",
         "is_over",
         "number",
         "person",
-        "session_key",
         "subscriptions",
     )
 
-    def __init__(self, hub: "Hub", send: Send, person: Person, session_key: str) -> None:
+    def __init__(self, hub: "Hub", send: Send, visitor: "Visitor") -> None:
         self.hub = hub
-        self.person = person
-        self.session_key = session_key
+        self.person = visitor.person
+        self.credential = visitor.credential
+        self.address = visitor.address
         self.subscriptions: dict[str, Subscription] = {}
+        self.counted_as: list[str] = []
         self.acked = 0
         self.number = next(hub.numbers)
         self.idle_since = time.monotonic()  # while it follows nothing
@@ -55,6 +70,18 @@ class Connection:
         self._queue: deque[Message] | None = None  # None: the transport is free
         self._overflowed = False
         self._drain: asyncio.Task[None] | None = None
+
+    def deliver(self, frame: Message) -> None:
+        """Carry a frame, as the hub encoded it for all sockets, to the other end."""
+        self.push(frame)
+
+    def filled(self) -> None:
+        """Hear that a subscription is level with the log."""
+
+    @property
+    def is_level(self) -> bool:
+        """Whether every subscription has whatever the hub has seen."""
+        return all(subscription.live for subscription in self.subscriptions.values())
 
     def push(self, message: Message) -> None:
         """Send a message now, or queue it; never waits."""
@@ -81,12 +108,15 @@ class Connection:
 
     def say(self, kind: str, **words: Any) -> None:
         """Send one message of the protocol."""
-        self.push({"type": "websocket.send", "text": say(kind, **words)})
+        self.deliver({"type": "websocket.send", "text": say(kind, **words)})
 
     def hang_up(self, code: int, reason: str) -> None:
         """Ask for the connection to be closed with this code; the first reason counts."""
         if not self.closing.done():
             self.closing.set_result((code, reason))
+
+    def leave(self) -> None:
+        """Hear that this server is going. A socket waits for the server to close it."""
 
     def drop(self, subscription: Subscription, code: str) -> None:
         """End one subscription and say why."""
@@ -115,7 +145,7 @@ class Connection:
         if self._queue is not None:
             self._queue.clear()
         for subscription in self.subscriptions.values():
-            subscription.refill(0)
+            subscription.refill(NOTHING)
 
     async def _finish(self, sending: Coroutine[Any, Any, None], waiting: Any) -> None:
         try:
@@ -129,7 +159,7 @@ class Connection:
             if self._overflowed:
                 self._overflowed = False
                 for subscription in self.subscriptions.values():
-                    subscription.announce_resync()
+                    self.say("resync", topic=subscription.name)
 
 
 @types.coroutine

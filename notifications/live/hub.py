@@ -7,25 +7,27 @@ the subscriptions concerned read from the log what they may have missed.
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from itertools import count
 
 import orjson
 from django.conf import settings
+from django.db.models import Max
 
 from config.ground import clock
 from notifications.live.asgi import Message
-from notifications.live.connection import Connection
+from notifications.live.connection import Connection, Visitor
 from notifications.live.feed import Feed
+from notifications.live.person import People, Person
 from notifications.live.pool import Pool
 from notifications.live.protocol import PING_SECONDS, RIGHTS_SECONDS
 from notifications.live.rights import still_allowed
 from notifications.live.subscription import Subscription
 from notifications.live.topics import Topics
 from notifications.log.frames import speaks_to
-from notifications.log.models import Leadership
+from notifications.log.models import Event, Leadership
 from notifications.log.wire import SHARDS, shard_channel, shard_of
 
 Room = dict[str, list[Subscription]]  # role → followers of one topic
@@ -40,10 +42,13 @@ logger = logging.getLogger(__name__)
 class Hub:
     """Start it in the loop that serves the connections; join and leave as they come and go."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, people: People) -> None:
         self.topics = topics
+        self.people = people
         self.pool = Pool()
         self.connections: set[Connection] = set()
+        self.reached = 0  # position up to which every live subscription has been handed what concerns it
+        self._held: Counter[str] = Counter()  # connections by account and by address
         self.numbers = count()  # spreads pings and checks over the seconds
         self.resyncs = 0  # subscriptions filled anew because a frame may have been missed
         self.overflows = 0  # times a slow connection's queue was dropped
@@ -73,6 +78,25 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.pool.close)
 
+    def has_room_for(self, visitor: Visitor) -> bool:
+        """Whether this account and this address may open one more connection here."""
+        return all(self._held[key] < most for key, most in _shares(visitor.person, visitor.address))
+
+    def open(self, connection: Connection) -> None:
+        """Count a connection, ping it and look after its rights from now on."""
+        self.connections.add(connection)
+        connection.counted_as = [key for key, _most in _shares(connection.person, connection.address)]
+        self._held.update(connection.counted_as)
+
+    def close(self, connection: Connection) -> None:
+        """Forget a connection: its other end is gone."""
+        self.connections.discard(connection)
+        self._held.subtract(connection.counted_as)
+        for key in connection.counted_as:
+            if not self._held[key]:
+                del self._held[key]
+        connection.end()
+
     def join(self, subscription: Subscription) -> None:
         """Let frames of its topic reach it from now on."""
         room = self._rooms.setdefault(subscription.name.encode(), {})
@@ -101,6 +125,7 @@ class Hub:
         """Tell every client that this server is going; each comes back at a moment of its own within this time."""
         for connection in list(self.connections):
             connection.say("reconnect", within_ms=within_ms)
+            connection.leave()
 
     def _take(self, channel: bytes, message: bytes) -> None:
         self._inbox.append((self._shards[channel], message))
@@ -118,12 +143,13 @@ class Hub:
     async def _learn_epoch(self) -> None:
         while True:
             try:
-                epoch = await self.pool.run(lambda: Leadership.objects.values_list("epoch", flat=True).first())
+                epoch, head = await self.pool.run(_where_the_log_stands)
                 break
             except Exception as error:  # noqa: BLE001 - PostgreSQL is away; the same again until it is back
                 logger.warning("cannot learn the epoch yet: %s", error)
                 await asyncio.sleep(1.0)
-        self._adopt(epoch or 0, None)
+        self._adopt(epoch, None)
+        self.reached = max(self.reached, head)
         self._ready.set()
         self._wake.set()
 
@@ -158,6 +184,7 @@ class Hub:
         epoch, counter, topic, version, position, roles = head.split(b" ")
         if not self._is_next(shard, int(epoch), int(counter)):
             return 0
+        self.reached = max(self.reached, int(position))
         room = self._rooms.get(topic)
         if room is None:
             return 0
@@ -213,6 +240,17 @@ class Hub:
                 if turn % RIGHTS_SECONDS == 0:
                     self._tasks.append(asyncio.get_running_loop().create_task(still_allowed(connection)))
             self._tasks = [task for task in self._tasks if not task.done()]
+
+
+def _shares(person: Person, address: str) -> list[tuple[str, int]]:
+    """What a connection is counted as, each with how many this process holds of it at most."""
+    whose = [(f"account:{person.public_id}", settings.LIVE_PER_ACCOUNT)] if person.is_signed_in else []
+    return [*whose, (f"address:{address}", settings.LIVE_PER_ADDRESS)]
+
+
+def _where_the_log_stands() -> tuple[int, int]:
+    epoch = Leadership.objects.values_list("epoch", flat=True).first()
+    return epoch or 0, Event.objects.aggregate(last=Max("position"))["last"] or 0
 
 
 async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:

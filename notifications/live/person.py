@@ -1,9 +1,10 @@
-"""Who listens: read from the Django session when a connection opens, and again each minute while it lasts."""
+"""Who listens: read from what they showed at the door when a connection opens, and again each minute while it lasts."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import SimpleNamespace
-from typing import cast
+from typing import NamedTuple, cast
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -30,6 +31,16 @@ class Person:
 
 
 NOBODY = Person()
+
+
+class Credential(NamedTuple):
+    """What somebody showed: its kind is a key of the table People, its value what that entry reads."""
+
+    kind: str
+    value: str
+
+
+People = Mapping[str, Callable[[str], Person]]  # kind of credential → who it is now, NOBODY when it holds no more
 
 
 def _showed_second_factor(session: SessionBase) -> bool:

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from config.ground import clock
-from notifications.live.protocol import say
+from notifications.live.protocol import After, say
 from notifications.live.topics import Topic
 from notifications.log import frames
 from notifications.log.models import Event
 
+FAR = 1_000  # positions behind which nobody looks whether a topic was quiet: the whole state is cheaper
 NEAR = 50  # missed events up to which each is sent; they must fit into a connection's queue
 COLUMNS = ("position", "stream", "version", "type", "data", "only", "topics", "at")
 
@@ -23,20 +24,39 @@ class Reading:
     position: int
 
 
-def read(topic: Topic, name: str, ref: str, role: str, after: int) -> Reading:
-    """Read what `role` must be sent to be level with the log; `after` is the version it has, 0 for nothing yet.
+def read(topic: Topic, name: str, ref: str, role: str, after: After) -> Reading:
+    """Read what `role` must be sent to be level with the log; `after` is what it has.
 
     The position is read first: whatever commits in between is in the snapshot and comes as a frame as well,
     and a merge patch applied twice changes nothing. The other way round it would be lost.
     """
-    if topic.replay and after:
-        missed = _missed(name, role, after)
+    head = Event.objects.aggregate(last=Max("position"))["last"] or 0
+    if topic.replay:
+        version = after.version if after.position is None else _version_at(name, after.position, head)
+        missed = _missed(name, role, version) if version else None
         if missed is not None:
             return missed
-    position = Event.objects.aggregate(last=Max("position"))["last"] or 0
+    elif after.position is not None and _is_quiet(name, after.position, head):
+        return Reading((), 0, head)
     version, data = topic.snapshot(ref, role)
-    text = say("snapshot", topic=name, version=version, position=position, at=clock.now(), data=data)
-    return Reading((text,), version, position)
+    text = say("snapshot", topic=name, version=version, position=head, at=clock.now(), data=data)
+    return Reading((text,), version, head)
+
+
+def _version_at(name: str, position: int, head: int) -> int:
+    """The version that a stream had at a position; 0 when that is of another log, or before the stream began."""
+    if position > head:
+        return 0
+    known = Event.objects.filter(stream=name, position__lte=position)
+    return known.aggregate(last=Max("version"))["last"] or 0
+
+
+def _is_quiet(name: str, position: int, head: int) -> bool:
+    """Whether nothing has happened on a topic since a position that is not far behind."""
+    if not head - FAR <= position <= head:
+        return False
+    news = Event.objects.filter(Q(stream=name) | Q(topics__contains=[name]), position__gt=position)
+    return not news.exists()
 
 
 def _missed(name: str, role: str, after: int) -> Reading | None:

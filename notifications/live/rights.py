@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseError
 
-from notifications.live.person import Person, from_session
-from notifications.live.protocol import SILENCE_SECONDS, Close
+from notifications.live.person import Person
+from notifications.live.protocol import NOTHING, SILENCE_SECONDS, Close
 
 if TYPE_CHECKING:
     from notifications.live.connection import Connection
@@ -17,13 +17,13 @@ logger = logging.getLogger(__name__)
 
 async def still_allowed(connection: "Connection") -> None:
     """End what the person may not follow any more; hang up when nothing is left, when signed out, or when idle."""
-    key, wanted = connection.session_key, list(connection.subscriptions.values())
+    shown, wanted = connection.credential, list(connection.subscriptions.values())
     if not wanted and time.monotonic() - connection.idle_since > SILENCE_SECONDS:
         connection.hang_up(Close.IDLE, "follows nothing")
         return
 
     def look() -> tuple[Person, list[str | None]]:
-        person = from_session(key)
+        person = connection.hub.people[shown.kind](shown.value)
         return person, [subscription.topic.may_follow(person, subscription.ref) for subscription in wanted]
 
     try:
@@ -44,6 +44,6 @@ async def still_allowed(connection: "Connection") -> None:
             connection.hub.leave(subscription)
             subscription.role = role
             connection.hub.join(subscription)
-            subscription.refill(0)
+            subscription.refill(NOTHING)
     if wanted and not connection.subscriptions:
         connection.hang_up(Close.FORBIDDEN, "nothing left to follow")

@@ -13,7 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error as DatabaseError
 
 from notifications.live.asgi import Message
-from notifications.live.protocol import say
+from notifications.live.protocol import After
 from notifications.live.reading import read
 from notifications.live.topics import Topic
 
@@ -33,6 +33,7 @@ class Subscription:
 
     __slots__ = (
         "_again",
+        "_cursor",
         "_kept",
         "_task",
         "connection",
@@ -54,6 +55,7 @@ class Subscription:
         self.version = 0
         self.position = 0
         self.live = False
+        self._cursor: int | None = None  # what the client has, when it told a position and nothing was read yet
         self._kept: list[Kept] | None = None
         self._again = False
         self._task: asyncio.Task[None] | None = None
@@ -75,17 +77,17 @@ class Subscription:
         elif position <= self.position:
             return
         self.position = position
-        self.connection.push(message)
+        self.connection.deliver(message)
 
     def hold(self) -> None:
         """Let frames pass by; a `refill` must follow."""
         self.live = False
         self._kept = None
 
-    def refill(self, after: int | None = None) -> None:
-        """Read what is missing after version `after` (default: after the last one sent; 0: the whole state)."""
+    def refill(self, after: After | None = None) -> None:
+        """Read what is missing after what the client has; by default after the last frame sent."""
         if after is not None:
-            self.version = after
+            self.version, self._cursor = after
         self.hold()
         self._again = True
         if self._task is None and not self.connection.is_over:
@@ -113,7 +115,8 @@ class Subscription:
         await self.connection.drained()
         self._again = False
         self._kept = []
-        topic, name, ref, role, after = self.topic, self.name, self.ref, self.role, self.version
+        topic, name, ref, role = self.topic, self.name, self.ref, self.role
+        after = After(self.version, self._cursor)
         try:
             reading = await self.connection.hub.pool.run(lambda: read(topic, name, ref, role, after))
         except DatabaseError as error:
@@ -123,16 +126,13 @@ class Subscription:
             return
         if self._again:
             return  # too much came meanwhile, or another refill was asked for
-        self.version, self.position = reading.version, reading.position
+        self.version, self.position, self._cursor = reading.version, reading.position, None
         for text in reading.texts:
-            self.connection.push({"type": "websocket.send", "text": text})
+            self.connection.deliver({"type": "websocket.send", "text": text})
         kept, self._kept = self._kept or [], None
         if self._again:
             return  # the connection overflowed under our frames
         self.live = True
         for frame in kept:
             self.offer(*frame)
-
-    def announce_resync(self) -> None:
-        """Tell the client that frames were dropped and a snapshot follows."""
-        self.connection.push({"type": "websocket.send", "text": say("resync", topic=self.name)})
+        self.connection.filled()

@@ -1,28 +1,21 @@
 """`/live/ws`: one WebSocket from its opening to its end; app.py routes here, the hub delivers through it."""
 
 import asyncio
-import logging
 import time
 from typing import Any
-
-from django.conf import settings
-from django.db import Error as DatabaseError
 
 from config.ground import clock
 from notifications.live import protocol
 from notifications.live.asgi import Message, Receive, Send
 from notifications.live.connection import Connection
+from notifications.live.door import let_in
+from notifications.live.following import subscribe, unsubscribe
 from notifications.live.hub import Hub
-from notifications.live.person import from_session
-from notifications.live.protocol import Ack, BadMessage, Close, Ping, Subscribe, Unsubscribe
-from notifications.live.subscription import Subscription
-from notifications.live.topics import find
-
-logger = logging.getLogger(__name__)
+from notifications.live.protocol import Ack, BadMessage, Close, Ping, Refused, Subscribe, Unsubscribe
 
 
 class WebSocket:
-    """The ASGI application of the socket. `scope["cookies"]` comes from Channels' CookieMiddleware."""
+    """The ASGI application of the socket."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
@@ -35,21 +28,17 @@ class WebSocket:
         if not offered:
             await send(_close(Close.BAD_MESSAGE, f"offer the subprotocol {protocol.SUBPROTOCOL}"))
             return
-        key = scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
         try:
-            person = await self.hub.pool.run(lambda: from_session(key))
-        except DatabaseError as error:
-            logger.warning("cannot tell who connects: %s", error)
-            await send(_close(Close.TRY_LATER, "try again"))
+            connection = Connection(self.hub, send, await let_in(self.hub, scope))
+        except Refused as refused:
+            await send(_close(refused.code, refused.words))
             return
-        connection = Connection(self.hub, send, person, key)
-        self.hub.connections.add(connection)
+        self.hub.open(connection)
         connection.say("welcome", protocol=protocol.SUBPROTOCOL, at=clock.now(), ping_seconds=protocol.PING_SECONDS)
         try:
             await self._serve(connection, receive, send)
         finally:
-            self.hub.connections.discard(connection)
-            connection.end()
+            self.hub.close(connection)
 
     async def _serve(self, connection: Connection, receive: Receive, send: Send) -> None:
         listening = asyncio.get_running_loop().create_task(self._listen(connection, receive))
@@ -93,44 +82,14 @@ class WebSocket:
             return
         match said:
             case Subscribe():
-                await self._subscribe(connection, said)
+                await subscribe(connection, said)
             case Unsubscribe():
-                self._unsubscribe(connection, said.topic)
+                unsubscribe(connection, said.topic)
             case Ack():
                 connection.acked = max(connection.acked, said.position)
                 self.hub.acknowledge(said.position)
             case Ping():
                 connection.say("pong", at=clock.now())
-
-    async def _subscribe(self, connection: Connection, wish: Subscribe) -> None:
-        """Follow a topic, or read it again when it is followed already. Who may not learns only "not found"."""
-        found = find(self.hub.topics, wish.topic)
-        if found is None:
-            connection.say("error", code="not_found", topic=wish.topic)
-            return
-        if wish.topic not in connection.subscriptions and len(connection.subscriptions) >= protocol.SUBSCRIPTIONS:
-            connection.say("error", code="too_many_subscriptions", topic=wish.topic)
-            return
-        topic, ref = found
-        try:
-            role = await self.hub.pool.run(lambda: topic.may_follow(connection.person, ref))
-        except DatabaseError:
-            connection.hang_up(Close.TRY_LATER, "try again")
-            return
-        self._unsubscribe(connection, wish.topic)
-        if role is None:
-            connection.say("error", code="not_found", topic=wish.topic)
-            return
-        subscription = Subscription(connection, topic, wish.topic, ref, role)
-        connection.subscriptions[wish.topic] = subscription
-        self.hub.join(subscription)
-        subscription.refill(wish.after)
-
-    def _unsubscribe(self, connection: Connection, name: str) -> None:
-        subscription = connection.subscriptions.pop(name, None)
-        if subscription is not None:
-            self.hub.leave(subscription)
-            connection.idle_since = time.monotonic()
 
 
 def _close(code: int, reason: str) -> Message:

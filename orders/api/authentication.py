@@ -42,15 +42,21 @@ def _find(secret: str) -> ApiKey | None:
     return key
 
 
+def secret_of(request: Request) -> str:
+    """The key that a request carries, "" for none."""
+    secret: str = request.META.get("HTTP_X_API_KEY", "")
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    if not secret and header.startswith(SCHEME):
+        secret = header.removeprefix(SCHEME).strip()
+    return secret
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """Authenticates the account that a key was issued to; a wrong or revoked key is 401."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
         """The key's account, or None when the request carries no key."""
-        secret = request.META.get("HTTP_X_API_KEY", "")
-        header = request.META.get("HTTP_AUTHORIZATION", "")
-        if not secret and header.startswith(SCHEME):
-            secret = header.removeprefix(SCHEME).strip()
+        secret = secret_of(request)
         if not secret:
             return None
         key = _find(secret)

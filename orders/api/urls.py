@@ -3,6 +3,7 @@
 from django.urls import path
 
 from orders.api.kitchen import VERBS
+from orders.api.live import TicketsView
 from orders.api.orders import CancelView, EventsView, OrdersView, OrderView
 from orders.api.restaurants import MenuView, RestaurantsView
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("orders/<str:order_id>/events", EventsView.as_view(), name="order-events"),
     path("orders/<str:order_id>/cancel", CancelView.as_view(), name="order-cancel"),
     *(path(f"orders/<str:order_id>/{verb}", view.as_view(), name=f"order-{verb}") for verb, view in VERBS.items()),
+    path("live/tickets", TicketsView.as_view(), name="live-tickets"),
     path("restaurants", RestaurantsView.as_view(), name="restaurants"),
     path("restaurants/<str:shop_id>/menu", MenuView.as_view(), name="menu"),
 ]

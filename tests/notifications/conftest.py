@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from notifications import log
 from notifications.live.app import LiveApplication
+from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
 from notifications.log import sequencer
 from notifications.models import Event
@@ -64,6 +65,9 @@ TOPICS = {
 }
 
 
+PEOPLE = {"session": from_session, "key": lambda secret: Person(1, "usr_k", guest_orders=frozenset({secret}))}
+
+
 @pytest.fixture
 def relay(transactional_db):
     """A running sequencer."""
@@ -88,7 +92,7 @@ class LiveServer:
     """One uvicorn in a thread, as the live process runs it."""
 
     def __init__(self):
-        self.app = LiveApplication(TOPICS, origins=["https://shop.example"])
+        self.app = LiveApplication(TOPICS, origins=["https://shop.example"], people=PEOPLE)
         self.server = uvicorn.Server(
             uvicorn.Config(
                 self.wrap(self.app), port=0, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=65_536,
@@ -129,10 +133,10 @@ def live(transactional_db):
 class Client:
     """A browser that speaks lockstep.v1 and remembers nothing."""
 
-    def __init__(self, port, *, session="", subprotocols=("lockstep.v1",), headers=None, **options):
+    def __init__(self, port, *, session="", subprotocols=("lockstep.v1",), headers=None, path="/live/ws", **options):
         headers = {"Cookie": f"sessionid={session}"} | (headers or {})
         self.socket = connect(
-            f"ws://127.0.0.1:{port}/live/ws", subprotocols=subprotocols, additional_headers=headers,
+            f"ws://127.0.0.1:{port}{path}", subprotocols=subprotocols, additional_headers=headers,
             compression=None, legacy=True, **options,
         )  # fmt: skip
 

@@ -38,7 +38,7 @@ WHO = {
     PROGRAM: """
         api:orders api:order api:order-events api:order-cancel api:order-confirm api:order-reject api:order-start
         api:order-pick api:order-strike-out api:order-ready api:order-collected api:order-payments api:order-cash
-        api:jobs api:order-claim api:order-release api:order-pick-up api:order-hand-over
+        api:jobs api:live-tickets api:order-claim api:order-release api:order-pick-up api:order-hand-over
     """,
 }
 TABLE = {name: who for who, names in WHO.items() for name in names.split()}

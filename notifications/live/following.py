@@ -1,0 +1,49 @@
+"""Following a topic: what a wish to subscribe leads to, the same for every transport."""
+
+import logging
+import time
+
+from django.db import Error as DatabaseError
+
+from notifications.live import protocol
+from notifications.live.connection import Connection
+from notifications.live.protocol import Close, Subscribe
+from notifications.live.subscription import Subscription
+from notifications.live.topics import find
+
+logger = logging.getLogger(__name__)
+
+
+async def subscribe(connection: Connection, wish: Subscribe) -> None:
+    """Follow a topic, or read it again when it is followed already. Who may not learns only "not found"."""
+    hub = connection.hub
+    found = find(hub.topics, wish.topic)
+    if found is None:
+        connection.say("error", code="not_found", topic=wish.topic)
+        return
+    if wish.topic not in connection.subscriptions and len(connection.subscriptions) >= protocol.SUBSCRIPTIONS:
+        connection.say("error", code="too_many_subscriptions", topic=wish.topic)
+        return
+    topic, ref = found
+    try:
+        role = await hub.pool.run(lambda: topic.may_follow(connection.person, ref))
+    except DatabaseError as error:
+        logger.warning("rights to %s not checked: %s", wish.topic, error)
+        connection.hang_up(Close.TRY_LATER, "try again")
+        return
+    unsubscribe(connection, wish.topic)
+    if role is None:
+        connection.say("error", code="not_found", topic=wish.topic)
+        return
+    subscription = Subscription(connection, topic, wish.topic, ref, role)
+    connection.subscriptions[wish.topic] = subscription
+    hub.join(subscription)
+    subscription.refill(wish.after)
+
+
+def unsubscribe(connection: Connection, name: str) -> None:
+    """Stop following a topic."""
+    subscription = connection.subscriptions.pop(name, None)
+    if subscription is not None:
+        connection.hub.leave(subscription)
+        connection.idle_since = time.monotonic()
