@@ -22,7 +22,7 @@ from payments.models import Attempt, InboxEntry, Refund
 class JoinedOrderAdmin(OrderAdmin):
     """The X-ray with every panel, every repair, and search by the numbers of payments and refunds."""
 
-    panels = (panels.payments, panels.delivery, panels.card_keys)
+    panels = (panels.payments, panels.proposals, panels.delivery, panels.card_keys)
     repairs = (
         CONFIRM,
         START,

@@ -11,8 +11,8 @@ from orders.catalog.models import Trade
 from orders.order.models import Order
 from orders.stock.models import KeyIssue, KeyReveal
 from orders.words import CHANNEL
-from payments.models import Attempt, InboxEntry, LedgerPosting, Refund
-from payments.words import ATTEMPT, DISPOSITION, REFUND_REASON, REFUND_STATE
+from payments.models import Attempt, InboxEntry, LedgerPosting, Refund, RefundProposal
+from payments.words import ATTEMPT, DISPOSITION, PROPOSAL, REFUND_REASON, REFUND_STATE
 from tracking.models import Delivery
 
 SOURCE = {
@@ -62,6 +62,12 @@ def messages_about(order: Order) -> list[InboxEntry]:
     return list(InboxEntry.objects.filter(Q(out_trade_no__in=numbers) | Q(out_trade_no__in=refunds)).order_by("pk"))
 
 
+def proposals(order: Order) -> tuple[str, dict[str, Any]]:
+    """Refunds above the limit of one person, the newest first; nothing when there are none."""
+    rows = RefundProposal.objects.filter(order=order).select_related("proposed_by", "decided_by").order_by("-pk")
+    return "admin/orders/order/_proposals.html", {"proposals": [(row, PROPOSAL[row.state]) for row in rows]}
+
+
 def delivery(order: Order) -> tuple[str, dict[str, Any]]:
     """Every carrying of the order, the standing one last."""
     rows = Delivery.objects.filter(order=order).select_related("rider__user").order_by("pk")
@@ -90,8 +96,11 @@ def _attempt(attempt: Attempt) -> Said:
 
 def _refund(refund: Refund) -> Said:
     what = f"{REFUND_REASON[refund.reason]['staff'].text} {money(refund.amount_minor, refund.attempt.currency)}"
-    word, tries = REFUND_STATE[refund.state]["staff"], f"{refund.tries}×"
-    return Said(refund.requested_at, what, refund.out_refund_no, word, tries, refund.last_error)
+    by_hand = f"{refund.get_way_display()} {refund.reference}" if refund.way else ""
+    found = SOURCE[refund.found_by].text if refund.found_by else ""
+    told = " · ".join(filter(None, (f"{refund.tries}×", refund.words and f"“{refund.words}”", by_hand, found)))
+    word = REFUND_STATE[refund.state]["staff"]
+    return Said(refund.requested_at, what, refund.out_refund_no, word, told, refund.last_error)
 
 
 def _message(entry: InboxEntry) -> Said:
