@@ -1,8 +1,9 @@
-"""The wiring as an app: it brings the shared template tags, commands and system checks."""
+"""The wiring as an app: it brings the shared template tags and commands, and refuses what must not start."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
+from config import checks
 from config.celery import app as celery_app
 
 __all__ = ["ConfigConfig", "DeskConfig", "celery_app"]
@@ -13,6 +14,10 @@ class ConfigConfig(AppConfig):
 
     name = "config"
     verbose_name = "Lockstep"
+
+    def ready(self) -> None:
+        """Refuse to go on with gateways that only pretend."""
+        checks.refuse_pretended_gateways()
 
 
 class DeskConfig(AdminConfig):

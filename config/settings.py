@@ -222,6 +222,8 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 
 # ── payment gateways ─────────────────────────────────────────────────────────────────────────────
 SANDBOX = env.flag("LOCKSTEP_SANDBOX", default=not PRODUCTION)
+if PRODUCTION and SANDBOX:
+    raise env.SettingMissing("LOCKSTEP_SANDBOX is on: production takes real money. Leave it out.")
 SIMULATOR_URL = env.text("LOCKSTEP_SIMULATOR_URL", "http://localhost:8010")
 PAYMENT_MINUTES = env.whole("LOCKSTEP_PAYMENT_MINUTES", 15, least=1)  # from placing to PAYMENT_TIMEOUT
 ANSWER_MINUTES = env.whole("LOCKSTEP_ANSWER_MINUTES", 5, least=1)  # how long a shop has to answer a paid order

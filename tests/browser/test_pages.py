@@ -115,7 +115,7 @@ def places(world, desks):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page(desks, places, name):
-    """Nothing for axe-core to find, nothing beyond the edge at 320 px, nothing in the console."""
+    """Nothing for axe-core to find, nothing beyond the edge at 320 px, nothing in the console, one sandbox banner."""
     person, path = PAGES[name]
     window = desks(person)
     window.complaints.clear()
@@ -125,6 +125,8 @@ def test_page(desks, places, name):
         window.page.set_viewport_size({"width": 1280, "height": 900})
         window.goes_to(path.format(**places))
         window.page.evaluate(Axe().axe_script)
+        if window.page.locator(".sandbox").count() != 1:
+            found.append(f"{language}: does not say once that payments are simulated")
         for width, height in SIZES.items():
             window.page.set_viewport_size({"width": width, "height": height})
             found += looks_at(window.page, name, language, width)
