@@ -12,16 +12,17 @@ SECRET_NAMES = re.compile(
 )
 PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 API_KEY = re.compile(r"\blk_[\w-]{20,}")
+PRIVATE_LINK = re.compile(r"(/orders/[^/\s\"]+/g/)[^/\s\"]+")
 HIDDEN = "…"
 
 
 def hide(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank what is secret by its name, and mask phone numbers and API keys wherever they stand in a text."""
+    """Blank what is secret by its name, and mask phones, API keys and private links wherever they stand in a text."""
     for name, value in event.items():
         if SECRET_NAMES.search(name):
             event[name] = HIDDEN
         elif isinstance(value, str):
-            event[name] = API_KEY.sub(HIDDEN, PHONE.sub(HIDDEN, value))
+            event[name] = API_KEY.sub(HIDDEN, PHONE.sub(HIDDEN, PRIVATE_LINK.sub(rf"\1{HIDDEN}", value)))
     return event
 
 

@@ -3,12 +3,13 @@
 from notifications.log import Heard, hears
 from orders.catalog.models import Product, StockKind
 from orders.order.models import OrderLine
+from orders.services.pools import watch
 from orders.services.shelf import LOW, tell_what_is_left, units_left
 
 
 @hears("order.placed", "order.cancelled", "line.struck_out")
 def tell_stock(event: Heard) -> None:
-    """After an order took or gave back scarce goods, tell the shop's followers what is left of them."""
+    """After an order took or gave back scarce goods, tell its followers what is left, and the shop of low keys."""
     scarce = (
         Product.objects.filter(pk__in=_products_of(event.ref))
         .exclude(stock_kind=StockKind.UNLIMITED)
@@ -19,6 +20,8 @@ def tell_stock(event: Heard) -> None:
         left = units_left(product)
         if event.type != "order.placed" or (left is not None and left <= LOW):
             tell_what_is_left(product)
+    for pool in sorted({product.pool_id for product in scarce if product.pool_id is not None}):
+        watch(pool)
 
 
 def _products_of(order_id: str) -> list[int]:

@@ -272,6 +272,9 @@ EVENT: dict[str, Word] = {
     "payment.duplicate": Word("Paid twice", "重复支付", "money", "arrow-back"),
     "payment.mismatch": Word("The amount did not match", "金额不符", "bad", "triangle"),
     "payment.unfulfillable": Word("Sold out before we could deliver", "库存不足", "bad", "triangle"),
+    "key.replaced": Word("Our support replaced a key", "客服已更换一张卡密", "done", "check"),
+    "key.inspected": Word("Our support looked at a key", "客服查看了一张卡密", "stop", "eye"),
+    "key.reported": Word("You reported a key", "您反馈了一张卡密", "wait", "triangle"),
     "staff.noted": Word("Support wrote a note", "客服备注", "stop", "eye"),
 }
 

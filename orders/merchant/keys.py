@@ -1,4 +1,4 @@
-"""Card keys of a shop: pools with counted totals, importing a file, how far it is, what was refused.
+"""Card keys of a shop: pools with counted totals and limits, importing a file, how far it is, what was refused.
 
 No view here can show a whole key: a report names a line by its last four characters.
 """
@@ -7,8 +7,6 @@ import csv
 from contextlib import suppress
 from typing import Any
 
-from django import forms
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -22,22 +20,25 @@ from config.ground.problems import Refusal
 from orders import services
 from orders.catalog.models import Shop
 from orders.merchant.door import actor_of, at_shop
+from orders.merchant.key_forms import LimitsForm, PoolForm, ReasonForm, VoidForm
 from orders.merchant.spool import SpooledFile, SpoolHandler
+from orders.people import User
 from orders.services import keyfile
+from orders.stock import keys
 from orders.stock.imports import KeyImport
-from orders.stock.models import Key, KeyPool
+from orders.stock.models import KeyPool, KeyVoiding
 from orders.tasks import import_keys_file
 
 AT_ONCE_BYTES = 256 * 1024  # so much is imported while the page waits, well below a second
 SHOWN = 100  # refused lines on the page; the report has all that were kept
 BATCHES = 20
-
-
-class PoolForm(forms.Form):
-    """A new pool."""
-
-    name = forms.CharField(label=gettext_lazy("Name of the pool"), max_length=80)
-    uses = forms.IntegerField(label=gettext_lazy("Buyers per key"), min_value=1, max_value=100_000, initial=1)
+VOIDINGS = 10
+KNOWN = {
+    "AVAILABLE": gettext_lazy("Already in this pool"),
+    "RESERVED": gettext_lazy("Already in this pool, reserved"),
+    "USED": gettext_lazy("Already issued"),
+    "VOID": gettext_lazy("Taken out as void before"),
+}
 
 
 @at_shop
@@ -49,7 +50,7 @@ def pools(request: HttpRequest, shop: Shop) -> HttpResponse:
         pool = services.add_pool(shop.public_id, **form.cleaned_data)
         return redirect("merchant:pool", shop.public_id, pool.public_id)
     found = list(shop.pools.prefetch_related("products").order_by("name"))
-    facts = {"shop": shop, "section": "keys", "form": form, "pools": [(pool, totals(pool)) for pool in found]}
+    facts = {"shop": shop, "section": "keys", "form": form, "pools": [(pool, keys.totals(pool)) for pool in found]}
     return render(request, "merchant/keys.html", facts, status=422 if form.errors else 200)
 
 
@@ -57,7 +58,7 @@ def pools(request: HttpRequest, shop: Shop) -> HttpResponse:
 @at_shop
 def pool(request: HttpRequest, shop: Shop, pool_id: str) -> HttpResponse:
     """One pool: its totals, its imports, and the form that takes a file."""
-    found = get_object_or_404(KeyPool, shop=shop, public_id=pool_id)
+    found = pool_of(shop, pool_id)
     if request.method != "POST":
         return show_pool(request, found)
     handler = SpoolHandler(request)
@@ -92,9 +93,9 @@ def receive(request: HttpRequest, pool: KeyPool, handler: SpoolHandler) -> HttpR
     return redirect("merchant:key_import", pool.shop.public_id, job.public_id)
 
 
-def show_pool(request: HttpRequest, pool: KeyPool, *, error: str = "", status: int = 200) -> HttpResponse:
-    """Draw the pool's page."""
-    return render(request, "merchant/pool.html", pool_facts(pool) | {"error": error}, status=status)
+def show_pool(request: HttpRequest, pool: KeyPool, *, status: int = 200, **more: Any) -> HttpResponse:
+    """Draw the pool's page; `error` is a sentence above it, `limits` and `voids` are forms that were refused."""
+    return render(request, "merchant/pool.html", pool_facts(pool) | more, status=status)
 
 
 @at_shop
@@ -106,10 +107,11 @@ def key_import(request: HttpRequest, shop: Shop, import_id: str) -> HttpResponse
     step = job.percent // 25 * 25
     facts = pool_facts(job.pool) | {
         "job": job,
-        "lines": job.refused[:SHOWN],
+        "lines": [explained(line) for line in job.refused[:SHOWN]],
         "seconds_left": _seconds_left(job),
         "step": step,
         "is_said": said == str(step),
+        "reasons": ReasonForm(),
     }
     template = "merchant/_import.html" if request.headers.get("HX-Request") else "merchant/import.html"
     return render(request, template, facts)
@@ -133,32 +135,31 @@ def report(request: HttpRequest, shop: Shop, import_id: str) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{job.public_id}.csv"'
     rows = csv.writer(response)
-    rows.writerow(["line", "what", "ends_in"])
-    rows.writerows([number, reason, f"····{tail}"] for number, reason, tail in job.refused)
+    rows.writerow(["line", "what", "ends_in", "same_as"])
+    rows.writerows([number, reason, f"····{tail}", *about] for number, reason, tail, *about in job.refused)
     return response
 
 
 @at_shop
 @require_POST
-def void(request: HttpRequest, shop: Shop, pool_id: str) -> HttpResponse:
-    """Take a pasted key out of the pool."""
-    found = get_object_or_404(KeyPool, shop=shop, public_id=pool_id)
-    text = request.POST.get("key", "").strip()
-    if text and services.void_text(found, text):
-        return redirect("merchant:pool", shop.public_id, pool_id)
-    words = _("This key is not for sale in this pool: never imported, reserved, issued or void already.")
-    return show_pool(request, found, error=words, status=422)
+def limits(request: HttpRequest, shop: Shop, pool_id: str) -> HttpResponse:
+    """How many one buyer may have, and from how many on the shop is warned."""
+    found = pool_of(shop, pool_id)
+    form = LimitsForm(request.POST)
+    if not form.is_valid():
+        return show_pool(request, found, limits=form, status=422)
+    services.set_limits(found, **form.cleaned_data)
+    return redirect("merchant:pool", shop.public_id, pool_id)
+
+
+def pool_of(shop: Shop, pool_id: str) -> KeyPool:
+    """A pool of this shop. Raises Http404."""
+    return get_object_or_404(KeyPool.objects.select_related("shop"), shop=shop, public_id=pool_id)
 
 
 def import_of(shop: Shop, import_id: str) -> KeyImport:
     """An import into a pool of this shop. Raises Http404."""
     return get_object_or_404(KeyImport.objects.select_related("pool__shop"), pool__shop=shop, public_id=import_id)
-
-
-def totals(pool: KeyPool) -> dict[str, int]:
-    """State → how many keys, counted now."""
-    rows = Key.objects.filter(pool=pool).values("state").annotate(n=Count("id"))
-    return dict.fromkeys(Key.State.values, 0) | {row["state"]: row["n"] for row in rows}
 
 
 def pool_facts(pool: KeyPool) -> dict[str, Any]:
@@ -167,8 +168,11 @@ def pool_facts(pool: KeyPool) -> dict[str, Any]:
         "shop": pool.shop,
         "section": "keys",
         "pool": pool,
-        "totals": totals(pool),
+        "totals": keys.totals(pool),
         "batches": pool.imports.all()[:BATCHES],
+        "voidings": voidings_of(pool),
+        "voids": VoidForm(),
+        "limits": LimitsForm(initial={"per_buyer": pool.per_buyer, "low_at": pool.low_at}),
         "today": f"{clock.now().astimezone(pool.shop.tz):%Y-%m-%d}",
     }
 
@@ -179,3 +183,28 @@ def _seconds_left(job: KeyImport) -> int | None:
     if not job.is_running or not job.read_bytes or passed < 1:
         return None
     return round(passed * (job.size_bytes - job.read_bytes) / job.read_bytes)
+
+
+def explained(line: list[Any]) -> tuple[int, str, str]:
+    """A refused line for people: its number, the last characters, what is wrong with it."""
+    number, reason, tail, *about = line
+    what = str(about[0]) if about else ""
+    if reason == "twice":
+        words = _("Same key is in this file, line %(line)s") % {"line": what}
+    elif reason == "elsewhere":
+        words = _("Already in your pool “%(pool)s”: a key is sold once") % {"pool": what}
+    elif reason == "duplicate":
+        state, _bar, batch = what.partition("|")
+        words = str(KNOWN.get(state, KNOWN["AVAILABLE"]))
+        words = _("%(words)s, batch %(batch)s") % {"words": words, "batch": batch} if batch else words
+    else:
+        words = _("Not UTF-8 text, or longer than 200 characters")
+    return number, tail, words
+
+
+def voidings_of(pool: KeyPool) -> list[tuple[KeyVoiding, str]]:
+    """The newest acts of taking keys out, each with the name of who did it."""
+    acts = list(pool.voidings.select_related("batch")[:VOIDINGS])
+    people = User.objects.filter(public_id__in={act.by for act in acts})
+    names = {person.public_id: person.name for person in people}
+    return [(act, names.get(act.by, act.by)) for act in acts]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.merchant import board, dialogs, goods, keys, page, products, steps
+from orders.merchant import board, dialogs, goods, keys, page, products, steps, voids
 
 app_name = "merchant"
 ORDER = "<shop_id>/orders/<order_id>/"
@@ -29,8 +29,10 @@ urlpatterns = [
     path(f"{PRODUCT}choices/<int:place>/", goods.choice, name="choice"),
     path("<shop_id>/keys/", keys.pools, name="keys"),
     path("<shop_id>/keys/<pool_id>/", keys.pool, name="pool"),
-    path("<shop_id>/keys/<pool_id>/void/", keys.void, name="void_key"),
+    path("<shop_id>/keys/<pool_id>/void/", voids.void, name="void_key"),
+    path("<shop_id>/keys/<pool_id>/limits/", keys.limits, name="pool_limits"),
     path(IMPORT, keys.key_import, name="key_import"),
+    path(f"{IMPORT}void/", voids.void_batch, name="void_batch"),
     path(f"{IMPORT}stop/", keys.stop, name="stop_import"),
     path(f"{IMPORT}report.csv", keys.report, name="import_report"),
 ]

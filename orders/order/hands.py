@@ -51,6 +51,7 @@ class StaffAction(models.Model):
         permissions = [
             ("repair_order", "Can repair orders by the services"),
             ("return_money", "Can return money by hand"),
+            ("reveal_key", "Can look at an issued key"),
         ]
         constraints = [
             models.CheckConstraint(name="what_was_done_says_why", condition=~Q(outcome="DONE") | ~Q(reason="")),

@@ -18,7 +18,7 @@ from orders.services.confirm import (
 )
 from orders.services.habits import set_auto_accept
 from orders.services.hands import by_hand, note_by_hand, record_denied
-from orders.services.keybook import ImportReport, import_keys, reveal, void_key
+from orders.services.keybook import ImportReport, import_keys
 from orders.services.keyfile import ask_to_stop, begin_import
 from orders.services.lines import note, pick_line, strike_out_line
 from orders.services.menu import (
@@ -35,7 +35,9 @@ from orders.services.menu import (
 from orders.services.once import Answer, IdempotencyConflict, once, remember
 from orders.services.pay import begin_payment, claim_payment, mark_paid, record_return, release_payment
 from orders.services.place import Item, Placement, place_order, place_within
-from orders.services.pools import add_pool, void_text
+from orders.services.pools import add_pool, low_pools, set_limits, watch
+from orders.services.replace import replace_key
+from orders.services.reveal import reveal, reveal_to_support
 from orders.services.shelf import (
     all_units_left,
     pause,
@@ -48,6 +50,7 @@ from orders.services.shelf import (
     tell_what_is_left,
     units_left,
 )
+from orders.services.voids import void_batch, void_texts
 
 __all__ = [
     "Answer",
@@ -78,6 +81,7 @@ __all__ = [
     "confirm_order",
     "delay_order",
     "import_keys",
+    "low_pools",
     "mark_paid",
     "mark_ready",
     "note",
@@ -96,11 +100,14 @@ __all__ = [
     "release_payment",
     "remember",
     "remove_choice",
+    "replace_key",
     "reveal",
+    "reveal_to_support",
     "save_choice",
     "set_auto_accept",
     "set_busy",
     "set_count",
+    "set_limits",
     "set_listed",
     "set_open",
     "set_picture",
@@ -110,6 +117,7 @@ __all__ = [
     "strike_out_line",
     "tell_what_is_left",
     "units_left",
-    "void_key",
-    "void_text",
+    "void_batch",
+    "void_texts",
+    "watch",
 ]

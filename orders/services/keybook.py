@@ -1,76 +1,88 @@
-"""Card keys as the shop and the buyer meet them: importing a file, voiding, revealing."""
+"""Storing card keys: one a line, each sealed by itself, each text once in a shop. For keyfile.py and the demo data."""
 
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from django.db import connection, transaction
+from psycopg import Cursor
 
 from config.ground import clock, ids, vault
-from orders.order.road import NoSuchOrder
-from orders.stock.models import Key, KeyIssue, KeyPool, KeyReveal
+from orders.stock.imports import KeyImport
+from orders.stock.models import Key, KeyPool
 
-BATCH = 2_000  # lines per statement: small enough that progress moves, large enough that COPY-like speed holds
+BATCH = 2_000  # lines per statement: small enough that progress moves, large enough that the round trip is nothing
 LONGEST = 200  # characters of one key
+TAIL = 4  # characters of a key that a report may name
+SHORT = 8  # characters: of a shorter key the last four would tell too much
+
+# Sorted by fingerprint, so that two imports of the same keys wait for each other in one direction only. The arrays
+# go in binary form (%b): as text every byte of a sealed key would be sent as two and be parsed again.
+_INSERT = """
+INSERT INTO orders_key
+       (public_id, pool_id, sealed, fingerprint, state, uses, uses_left, imported_at, batch_id, line)
+SELECT id, %s, sealed, mark, 'AVAILABLE', %s, %s, %s, %s, line
+  FROM unnest(%b::text[], %b::bytea[], %b::bytea[], %b::int[]) AS given (id, sealed, mark, line)
+    ON CONFLICT (fingerprint) DO NOTHING
+"""
 
 
 @dataclass
 class ImportReport:
-    """What an import did. `refused` are (line number, reason, last four characters), at most `KEEP` of them."""
+    """What an import did. At most `KEEP` refused lines are kept.
+
+    They are (line number, reason, last characters, what it equals): `twice` in this file (its first line), `duplicate`
+    in this pool (its state and its batch), `elsewhere` (the shop's other pool), `unreadable`.
+    """
 
     lines: int = 0
     stored: int = 0
     duplicates: int = 0
     unreadable: int = 0
-    refused: list[tuple[int, str, str]] = field(default_factory=list)
+    refused: list[tuple[int, str, str, str]] = field(default_factory=list)
 
-    KEEP = 500
+    KEEP = 2_000
 
-    def refuse(self, number: int, reason: str, text: str) -> None:
+    def refuse(self, number: int, reason: str, text: str, about: str = "") -> None:
         """Count and remember one line that was not stored."""
-        if reason == "duplicate":
-            self.duplicates += 1
-        else:
+        if reason == "unreadable":
             self.unreadable += 1
+        else:
+            self.duplicates += 1
         if len(self.refused) < self.KEEP:
-            self.refused.append((number, reason, text[-4:]))
+            self.refused.append((number, reason, tail_of(text), about))
 
 
-def import_keys(pool: KeyPool, lines: Iterable[bytes]) -> Iterator[ImportReport]:
+class _Fresh(NamedTuple):
+    """One line to be stored, sealed already."""
+
+    number: int
+    text: str
+    public_id: str
+    sealed: bytes
+
+
+def import_keys(
+    pool: KeyPool, lines: Iterable[bytes], *, batch: KeyImport | None = None, first_line: int = 1
+) -> Iterator[ImportReport]:
     """Store one key a line, batch by batch, yielding the same report after each batch.
 
     Each batch is its own transaction: stopping keeps what is stored, and the same file again adds nothing.
     """
     report = ImportReport()
-    numbered = enumerate(lines, start=1)
-    while batch := list(itertools.islice(numbered, BATCH)):
-        _store(pool, batch, report)
+    numbered = enumerate(lines, start=first_line)
+    while some := list(itertools.islice(numbered, BATCH)):
+        _store(pool, some, report, batch)
         yield report
 
 
-def _store(pool: KeyPool, batch: list[tuple[int, bytes]], report: ImportReport) -> None:
-    fresh: dict[bytes, tuple[int, str]] = {}
-    for number, raw in batch:
-        text = _readable(raw)
-        if text == "":
-            continue
-        report.lines += 1
-        if text is None:
-            report.refuse(number, "unreadable", "")
-            continue
-        mark = vault.fingerprint(text, f"key|{pool.pk}")
-        if mark in fresh:
-            report.refuse(number, "duplicate", text)
-        else:
-            fresh[mark] = (number, text)
-    stored = _insert(pool, fresh)
-    report.stored += len(stored)
-    for mark, (number, text) in fresh.items():
-        if mark not in stored:
-            report.refuse(number, "duplicate", text)
+def tail_of(text: str) -> str:
+    """The last characters of a key, as a report may show them: four, of a short key fewer."""
+    return text[-TAIL:] if len(text) >= SHORT else text[len(text) - len(text) // 3 :]
 
 
-def _readable(raw: bytes) -> str | None:
+def readable(raw: bytes) -> str | None:
     """The key of one line; empty for a blank line, None when it is no text or too long."""
     try:
         text = raw.decode("utf-8-sig").strip()
@@ -79,43 +91,54 @@ def _readable(raw: bytes) -> str | None:
     return text if len(text) <= LONGEST and text.isprintable() else None
 
 
-def _insert(pool: KeyPool, fresh: dict[bytes, tuple[int, str]]) -> set[bytes]:
-    """Insert what is new; returns the fingerprints that were."""
-    rows = []
-    for mark, (_number, text) in fresh.items():
-        public_id = ids.new_id("ck")
-        rows.append((public_id, vault.seal(text, f"key|sealed|{public_id}"), mark))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO orders_key (public_id, pool_id, sealed, fingerprint, state, uses_left, imported_at)
-            SELECT id, %s, sealed, mark, 'AVAILABLE', %s, %s
-              FROM unnest(%s::text[], %s::bytea[], %s::bytea[]) AS given (id, sealed, mark)
-            ON CONFLICT DO NOTHING RETURNING fingerprint
-            """,
-            [pool.pk, pool.uses, clock.now(), *(list(column) for column in zip(*rows, strict=True))]
-            if rows
-            else [pool.pk, pool.uses, clock.now(), [], [], []],
-        )
-        return {bytes(mark) for (mark,) in cursor.fetchall()}
+def _store(pool: KeyPool, some: list[tuple[int, bytes]], report: ImportReport, batch: KeyImport | None) -> None:
+    fresh: dict[bytes, _Fresh] = {}
+    for number, raw in some:
+        text = readable(raw)
+        if text == "":
+            continue
+        report.lines += 1
+        if text is None:
+            report.refuse(number, "unreadable", "")
+            continue
+        mark = pool.mark(text)
+        if mark in fresh:
+            report.refuse(number, "twice", text, str(fresh[mark].number))
+        else:
+            public_id = ids.new_id("ck")
+            fresh[mark] = _Fresh(number, text, public_id, vault.seal(text, f"key|sealed|{public_id}"))
+    stored = _insert(pool, fresh, batch)
+    report.stored += stored
+    if stored < len(fresh):
+        _explain(pool, fresh, report, batch)
 
 
-@transaction.atomic
-def reveal(order_id: str, line_no: int, unit_no: int, *, by: str, address: str | None) -> str:
-    """The key of one unit in clear, recorded as looked at. The caller has checked who may see this order."""
-    issue = (
-        KeyIssue.objects.select_related("key")
-        .filter(order__public_id=order_id, line_no=line_no, unit_no=unit_no, issued_at__isnull=False)
-        .first()
-    )
-    if issue is None:
-        raise NoSuchOrder
-    KeyReveal.objects.create(issue=issue, by=by, address=address)
-    return issue.key.text()
+def _insert(pool: KeyPool, fresh: dict[bytes, _Fresh], batch: KeyImport | None) -> int:
+    """Insert what is new; returns how many were."""
+    if not fresh:
+        return 0
+    marks = sorted(fresh)
+    rows = [fresh[mark] for mark in marks]
+    columns = [row.public_id for row in rows], [row.sealed for row in rows], marks, [row.number for row in rows]
+    first = (pool.pk, pool.uses, pool.uses, clock.now(), batch.pk if batch else None)
+    with transaction.atomic():
+        connection.ensure_connection()
+        with Cursor(connection.connection) as cursor:  # Django's own cursor binds on this side, as text
+            cursor.execute(_INSERT, (*first, *columns))
+            return cursor.rowcount
 
 
-@transaction.atomic
-def void_key(key_id: str) -> bool:
-    """Take an unsold key out of the pool; False when it is already reserved, issued or void."""
-    changed = Key.objects.filter(public_id=key_id, state=Key.State.AVAILABLE).update(state=Key.State.VOID)
-    return bool(changed)
+def _explain(pool: KeyPool, fresh: dict[bytes, _Fresh], report: ImportReport, batch: KeyImport | None) -> None:
+    """Say of each line that was there before what it equals."""
+    found = Key.objects.filter(fingerprint__in=list(fresh)).select_related("pool", "batch")
+    known = {bytes(key.fingerprint): key for key in found}
+    for mark, line in fresh.items():
+        key = known[mark]
+        if key.public_id == line.public_id:
+            continue
+        if key.pool_id != pool.pk:
+            report.refuse(line.number, "elsewhere", line.text, key.pool.name)
+        elif batch is not None and key.batch_id == batch.pk:
+            report.refuse(line.number, "twice", line.text, str(key.line))
+        else:
+            report.refuse(line.number, "duplicate", line.text, f"{key.state}|{key.batch.label if key.batch else ''}")

@@ -12,20 +12,20 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock
 from config.ground.problems import Refusal
 from orders.actors import Actor
 from orders.services.keybook import LONGEST, ImportReport, import_keys
-from orders.services.shelf import tell_what_is_left
+from orders.services.pools import tell_pool
 from orders.stock.imports import KeyImport
 from orders.stock.models import KeyPool
 
 State = KeyImport.State
 MOST_BYTES = 200 * 1024 * 1024
-LEASE = timedelta(seconds=60)  # many times one batch; afterwards another worker takes over
+LEASE = timedelta(seconds=20)  # many times one batch; afterwards another worker takes over
 STRETCH_SECONDS = 60.0  # one run of the task; well below the task's time limit
 LINE_BYTES = 4 * LONGEST + 4  # UTF-8 takes up to four bytes a character; what is longer is no key
 FOREIGN = (b"\xff\xfe", b"\xfe\xff", b"PK\x03\x04", b"\x1f\x8b", b"%PDF")  # UTF-16, spreadsheets, archives, documents
@@ -101,13 +101,14 @@ def work_on(import_id: str, *, seconds: float = STRETCH_SECONDS) -> bool:
             ended = _stretch(job, handle, time.monotonic() + seconds)
     except FileNotFoundError:
         ended = State.REFUSED  # taken away under us; the same file can be sent again
+    except _TakenAway:
+        return False
     if ended is None:
-        KeyImport.objects.filter(pk=job.pk).update(next_run_at=clock.now())
+        _running(job).update(next_run_at=clock.now())
         return True
-    KeyImport.objects.filter(pk=job.pk).update(state=ended, ended_at=clock.now())
+    _running(job).update(state=ended, ended_at=clock.now())
     path_of(job).unlink(missing_ok=True)
-    for product in job.pool.products.select_related("shop").order_by("pk"):
-        tell_what_is_left(product)
+    tell_pool(job.pool)
     return False
 
 
@@ -131,19 +132,27 @@ def _claim(import_id: str) -> KeyImport | None:
 def _stretch(job: KeyImport, handle: BinaryIO, until: float) -> str | None:
     """Store batch after batch; returns how the import ended, None when the time is up first."""
     lines = _Lines(handle)
-    batches = import_keys(job.pool, lines)
+    batches = import_keys(job.pool, lines, batch=job, first_line=job.read_lines + 1)
     start = _Start(job)
     while True:
         with transaction.atomic():
             report = next(batches, None)
             if report is None:
-                KeyImport.objects.filter(pk=job.pk).update(read_bytes=job.size_bytes)
+                _running(job).update(read_bytes=job.size_bytes)
                 return State.DONE
             _save_progress(job, start, report, lines)
-        if KeyImport.objects.filter(pk=job.pk, is_stop_asked=True).exists():
+        if _running(job).filter(is_stop_asked=True).exists():
             return State.STOPPED
         if time.monotonic() > until:
             return None
+
+
+class _TakenAway(Exception):
+    """The import was ended by somebody else (its batch is void): what was being stored is not."""
+
+
+def _running(job: KeyImport) -> QuerySet[KeyImport]:
+    return KeyImport.objects.filter(pk=job.pk, state=State.RUNNING)
 
 
 class _Start:
@@ -157,8 +166,8 @@ class _Start:
 
 
 def _save_progress(job: KeyImport, start: _Start, report: ImportReport, lines: "_Lines") -> None:
-    refused = start.refused + [[start.read_lines + number, reason, tail] for number, reason, tail in report.refused]
-    KeyImport.objects.filter(pk=job.pk).update(
+    refused = start.refused + [list(line) for line in report.refused]
+    saved = _running(job).update(
         read_bytes=start.read_bytes + lines.read_bytes,
         read_lines=start.read_lines + lines.count,
         lines=start.lines + report.lines,
@@ -168,6 +177,8 @@ def _save_progress(job: KeyImport, start: _Start, report: ImportReport, lines: "
         refused=sorted(refused)[: ImportReport.KEEP],
         next_run_at=clock.now() + LEASE,
     )
+    if not saved:
+        raise _TakenAway
 
 
 class _Lines:

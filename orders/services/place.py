@@ -26,6 +26,7 @@ from orders.order.models import Fulfilment, Order, OrderLine
 from orders.order.states import Method, Status
 from orders.people import User, hash_key, phone_index
 from orders.services.confirm import accept_by_itself
+from orders.services.pools import TooManyForOne
 from orders.services.refusals import (
     BelowMinimum,
     CashRefused,
@@ -91,7 +92,7 @@ def place_within(
     offer = read_offer(placement.shop_id, [item.product_id for item in placement.items], moment)
     if offer is None:
         raise ShopUnknown(field="restaurantId")
-    _check_doors(placement, offer, moment)
+    _check_doors(placement, offer, moment, is_guest=customer is None)
     lines = [_line(item, index, offer, moment) for index, item in enumerate(placement.items)]
     order = _draft(placement, offer, lines, customer, moment)
     order.guest_hash = hash_key(guest_secret) if guest_secret else ""
@@ -103,7 +104,7 @@ def place_within(
     return order
 
 
-def _check_doors(placement: Placement, offer: Offer, moment: datetime) -> None:
+def _check_doors(placement: Placement, offer: Offer, moment: datetime, *, is_guest: bool) -> None:
     """Shop open, method fits the trade, address complete and near enough."""
     shop = offer.shop
     if not offer.takes_orders(moment):
@@ -114,6 +115,8 @@ def _check_doors(placement: Placement, offer: Offer, moment: datetime) -> None:
     if shop.trade == Trade.DIGITAL:
         if placement.method == Method.CASH:
             raise CashRefused(field="paymentMethod")
+        if is_guest and not str(placement.address.get("phone", "")).strip():
+            raise Required(field="address.phone")  # the second lock of the private link
         return
     needed = ADDRESS_FIELDS[:2] if placement.collects and shop.allows_collection else ADDRESS_FIELDS
     for name in needed:
@@ -241,12 +244,23 @@ def _write(order: Order, lines: Sequence[OrderLine], offer: Offer, actor: Actor)
             held[line.product_id] += line.quantity
     if not insert(order, lines, dict(held), _placed(order, actor)):
         raise _first_short(held, lines, offer)
-    for index, line in enumerate(lines):
-        product = kinds[line.product_id]
-        if product["kind"] == StockKind.KEYS:
-            pool = KeyPool.objects.get(pk=product["pool"])
-            if not keys.reserve(order.pk, line.line_no, pool, line.quantity):
-                raise _sold_out(product, index, offer, order.placed_at)
+    wanted = [line for line in lines if kinds[line.product_id]["kind"] == StockKind.KEYS]
+    for line in sorted(wanted, key=lambda line: (kinds[line.product_id]["pool"], line.line_no)):
+        _reserve_keys(order, line, kinds[line.product_id], offer)
+
+
+def _reserve_keys(order: Order, line: OrderLine, product: dict[str, Any], offer: Offer) -> None:
+    """Keys for one line, as many as this buyer may have. Lines come by pool, so that buyers never wait crosswise."""
+    pool = KeyPool.objects.get(pk=product["pool"])
+    buyer = order.customer.public_id if order.customer else bytes(order.phone_index or b"").hex()
+    field, item = f"items[{line.line_no - 1}].quantity", in_language(product["en"], product["zh"])
+    if pool.per_buyer and buyer and keys.held_by(buyer, pool) + line.quantity > pool.per_buyer:
+        raise TooManyForOne(field=field, item=item, most=pool.per_buyer)
+    if keys.reserve(order.pk, line.line_no, pool, line.quantity, buyer):
+        return
+    if pool.is_single_use or keys.left_in([pool.pk]).get(pool.pk, 0) < line.quantity:
+        raise _sold_out(product, line.line_no - 1, offer, order.placed_at)
+    raise TooManyForOne(field=field, item=item, most=keys.different_in(pool))
 
 
 def _placed(order: Order, actor: Actor) -> log.Envelope:

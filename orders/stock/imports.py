@@ -14,7 +14,7 @@ def new_import_id() -> str:
 class KeyImport(models.Model):
     """A file on its way into a pool: how much of it is read, what came of its lines, and who works on it now.
 
-    `refused` are `[line number, reason, last four characters]`; no key stands here or in any log.
+    `refused` are `[line number, reason, last four characters, what it equals]`; no key stands here or in any log.
     """
 
     class State(models.TextChoices):

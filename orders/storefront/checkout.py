@@ -30,7 +30,8 @@ DOOR = "checkout"  # the operation under which keys of this form are remembered
 def checkout(request: HttpRequest, shop_id: str) -> HttpResponse:
     """The form, and placing the order. Pressing twice is one order: the form carries its own key."""
     shop = listed_shop(shop_id)
-    form = CheckoutForm(request.POST or None, shop=shop, kept=kept_address(request))
+    is_guest = not request.user.is_authenticated
+    form = CheckoutForm(request.POST or None, shop=shop, kept=kept_address(request), is_guest=is_guest)
     if request.method == "POST" and form.is_valid():
         try:
             return _place(request, shop, form)
@@ -83,7 +84,7 @@ def _place(request: HttpRequest, shop: Shop, form: CheckoutForm) -> HttpResponse
     answer = services.once(principal, DOOR, key, _body(form), work)
     order_id = answer.body["order"]
     basket.empty(request, shop.public_id)
-    if form.recipient:
+    if form.recipient.get("line"):
         keep_address(request, form.recipient)
     if secret:
         remember_guest(request, order_id)

@@ -160,16 +160,19 @@ class CheckoutForm(AddressForm):
     expected_deliver = forms.IntegerField(min_value=0)
     expected_collect = forms.IntegerField(min_value=0)
 
-    def __init__(self, *args: Any, shop: Shop, kept: dict[str, Any], **named: Any) -> None:
+    def __init__(self, *args: Any, shop: Shop, kept: dict[str, Any], is_guest: bool = False, **named: Any) -> None:
         super().__init__(*args, **named)
         self.shop = shop
         self.kept = kept
+        self.is_guest = is_guest
         for name in self._unasked():
             self.fields[name].required = False
 
     def _unasked(self) -> list[str]:
         """The questions of the address that this order does not depend on."""
-        if self.shop.trade == Trade.DIGITAL or self.uses_kept:
+        if self.shop.trade == Trade.DIGITAL:
+            return ["line", "name", *["phone"] * (not self.is_guest)]
+        if self.uses_kept:
             return ["line", "name", "phone"]
         return ["line"] if self.collects else []
 
@@ -192,9 +195,9 @@ class CheckoutForm(AddressForm):
 
     @property
     def recipient(self) -> dict[str, Any]:
-        """The address of the order; empty for card keys."""
+        """The address of the order; for card keys only a guest's number, which their private link asks for."""
         if self.shop.trade == Trade.DIGITAL:
-            return {}
+            return {"phone": self.cleaned_data["phone"]} if self.is_guest else {}
         return self.kept if self.uses_kept else self.address()
 
     @property

@@ -15,6 +15,7 @@ from orders.people import User
 
 ADDRESS = "address"
 LINKS = "guest_links"
+KNOCKS = "guest_knocks"
 MOST_LINKS = 50  # as many as orders.access keeps
 
 
@@ -51,6 +52,22 @@ def kept_link(request: HttpRequest, order_id: str) -> str:
         return ""
     secret = _unsealed(sealed, f"{LINKS}|{order_id}")
     return request.build_absolute_uri(reverse("storefront:guest", args=[order_id, secret]))
+
+
+def keep_knock(request: HttpRequest, order_id: str, secret: str) -> None:
+    """Remember a right link until its question is answered, so that the secret need not stand in an address."""
+    request.session[KNOCKS] = {order_id: _sealed(secret, f"{KNOCKS}|{order_id}")}
+
+
+def kept_knock(request: HttpRequest, order_id: str) -> str:
+    """The secret of the link that this browser came by, or an empty text."""
+    sealed = request.session.get(KNOCKS, {}).get(order_id)
+    return str(_unsealed(sealed, f"{KNOCKS}|{order_id}")) if sealed else ""
+
+
+def forget_knock(request: HttpRequest, order_id: str) -> None:
+    """The question was answered."""
+    request.session.get(KNOCKS, {}).pop(order_id, None)
 
 
 def _sealed(value: Any, place: str) -> str:

@@ -1,6 +1,5 @@
-"""A customer's orders: the list, the live page of one, its panels, the private link, cancelling."""
+"""A customer's orders: the list, the live page of one, its panels, cancelling."""
 
-import hmac
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -10,16 +9,15 @@ from django.views.decorators.http import require_POST
 
 from config.ground.problems import Refusal
 from orders import services, words
-from orders.access import Asker, asker, own_order, remember_guest
+from orders.access import Asker, asker, own_order
 from orders.actors import as_customer
 from orders.order.models import Order
-from orders.order.road import NoSuchOrder
 from orders.order.states import RUNNING, CancelReason
-from orders.people import User, hash_key
+from orders.people import User
 from orders.storefront import basket, sentences, timeline
 from orders.storefront.facts import Facts
 from orders.storefront.found import order_or_missing
-from orders.storefront.kept import keep_link, kept_link
+from orders.storefront.kept import kept_link
 
 ORDERS_A_PAGE = 20
 PANELS = ("hero", "courier", "timeline", "lines", "money", "keys", "actions")
@@ -90,18 +88,6 @@ def panel(request: HttpRequest, order_id: str, panel: str) -> HttpResponse:
     if panel not in PANELS:
         raise Http404
     return render(request, f"storefront/_{panel}.html", page_of(request, order_id))
-
-
-@order_or_missing
-def guest(request: HttpRequest, order_id: str, secret: str) -> HttpResponse:
-    """A private link: right, it opens the order for this browser; wrong, there is no such order."""
-    found = Order.objects.filter(public_id=order_id).exclude(guest_hash="").first()
-    known = found.guest_hash if found else hash_key("")
-    if not hmac.compare_digest(known, hash_key(secret)) or found is None:
-        raise NoSuchOrder
-    remember_guest(request, order_id)
-    keep_link(request, order_id, secret)
-    return redirect("storefront:order", order_id)
 
 
 @order_or_missing

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.storefront import cart, checkout, keys, orders, shops
+from orders.storefront import cart, checkout, guests, keys, orders, shops
 
 app_name = "storefront"
 urlpatterns = [
@@ -19,7 +19,8 @@ urlpatterns = [
     path("checkout/<str:shop_id>/bill/", checkout.bill, name="bill"),
     path("orders/", orders.orders, name="orders"),
     path("orders/<str:order_id>/", orders.order, name="order"),
-    path("orders/<str:order_id>/g/<str:secret>/", orders.guest, name="guest"),
+    path("orders/<str:order_id>/g/<str:secret>/", guests.guest, name="guest"),
+    path("orders/<str:order_id>/door/", guests.door, name="door"),
     path("orders/<str:order_id>/panels/<str:panel>/", orders.panel, name="panel"),
     path("orders/<str:order_id>/cancel/", orders.cancel, name="cancel"),
     path("orders/<str:order_id>/again/", orders.again, name="again"),

@@ -20,7 +20,7 @@ def test_two_keys_for_a_guest(product, window, story):
     guest, dana = window(), window("dana")
     dana.goes_to("/merchant/").settles()
 
-    # no account, no address: two keys in the cart, WeChat, one press
+    # no account, no address, a number only: two keys in the cart, WeChat, one press
     guest.goes_to("/")
     guest.presses("Music, one month", inside="#digital")
     guest.presses("One more")
@@ -28,6 +28,7 @@ def test_two_keys_for_a_guest(product, window, story):
     guest.presses("Add · ")
     guest.sees("¥30.00", inside="#cart")  # on the shop's page, where the cart is
     guest.presses("Check out", inside="#cart")
+    guest.writes("Mobile number", "139 0013 2071")
     order = story.places_the_order(guest)
 
     # the order page waits in a second tab, says that nothing is issued yet, and is not loaded again
@@ -62,10 +63,12 @@ def test_two_keys_for_a_guest(product, window, story):
     assert key not in product.logs()
     assert not any(key in frame for frame in page.frames + dana.frames)
 
-    # the private link opens the order elsewhere; no other link does, and no other person
+    # the private link opens the order elsewhere for whoever knows the number; no other link does, and no other person
     link = page.page.locator("#private-link").inner_text()
     elsewhere = window()
     elsewhere.goes_to(link)
+    elsewhere.writes("Last 4 digits", "2071")
+    elsewhere.presses("Open the order")
     elsewhere.sees("Keys issued", inside="#status")
     expect(elsewhere.page.locator("#keys .keycard")).to_have_count(2)
     for stranger, address in ((window(), link[:-5] + "xxxxx/"), (window("leo"), f"/orders/{order}/")):

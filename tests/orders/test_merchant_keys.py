@@ -77,12 +77,14 @@ def test_the_report_names_the_line_and_the_last_four_only(dana, keyshop):
     job = job_of(answer)
     assert (job.stored, job.duplicates, job.unreadable) == (2, 2, 2)
     assert job.refused == [
-        [2, "duplicate", "1111"], [3, "unreadable", ""], [4, "duplicate", "CRET"], [5, "unreadable", ""],
+        [2, "twice", "1111", "1"], [3, "unreadable", "", ""], [4, "duplicate", "CRET", "AVAILABLE|"],
+        [5, "unreadable", "", ""],
     ]  # fmt: skip
     html = dana.get(answer["Location"]).content.decode()
     assert "····CRET" in html
     report = dana.get(answer["Location"] + "report.csv").content.decode()
-    assert "4,duplicate,····CRET" in report
+    assert "4,duplicate,····CRET,AVAILABLE|" in report
+    assert "Same key is in this file, line 1" in html
     for text in (html, report):
         assert "MUSIC-0003" not in text
         assert "GOOD-1111" not in text
@@ -160,7 +162,7 @@ def test_line_numbers_go_on_through_stretches(keyshop, state, monkeypatch):
     while keyfile.work_on(job.public_id, seconds=0):
         pass
     job.refresh_from_db()
-    assert [number for number, _reason, _tail in job.refused] == [5, 8]
+    assert job.refused == [[5, "twice", "1", "1"], [8, "twice", "2", "3"]], "each names the line that it repeats"
 
 
 def test_a_worker_that_died_loses_and_doubles_nothing(keyshop, state, monkeypatch):
@@ -227,14 +229,6 @@ def test_progress_asks_for_itself_while_it_runs(dana, keyshop, state, monkeypatc
     assert "every 1s" not in dana.get(address, **HTMX).content.decode()
 
 
-def test_takes_a_pasted_key_out(dana, keyshop):
-    dana.post(page(keyshop.pool, "void/"), {"key": " MUSIC-0007-SECRET "})
-    assert Key.objects.filter(pool=keyshop.pool, state="VOID").count() == 1
-    answer = dana.post(page(keyshop.pool, "void/"), {"key": "MUSIC-0007-SECRET"})
-    assert answer.status_code == 422
-    assert "MUSIC-0007" not in answer.content.decode()
-
-
 def test_makes_a_pool(dana, keyshop):
     answer = dana.post(f"/merchant/{keyshop.shop.public_id}/keys/", {"name": "Cloud", "uses": "3"})
     pool = KeyPool.objects.get(name="Cloud")
@@ -253,5 +247,7 @@ def test_is_not_there_for_others(client, cast, keyshop, noodles, state, name):
         for part in (f"{keyshop.pool.public_id}/", f"imports/{job.public_id}/", f"imports/{job.public_id}/report.csv"):
             assert client.get(base + part).status_code == 404
         assert send(client, keyshop.pool, b"THEIRS-1\n").status_code == 404
-        assert client.post(f"{base}{keyshop.pool.public_id}/void/", {"key": "MINE-1"}).status_code == 404
+        form = {"keys": "MINE-1", "reason": "mine"}
+        for part in (f"{keyshop.pool.public_id}/void/", f"imports/{job.public_id}/void/"):
+            assert client.post(base + part, form).status_code == 404
     assert Key.objects.filter(pool=keyshop.pool).count() == 21

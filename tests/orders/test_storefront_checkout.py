@@ -154,17 +154,30 @@ def test_collecting_asks_no_street_and_charges_no_delivery(client, cart):
     assert (order.fulfilment, order.total_minor) == ("COLLECTION", 4400)
 
 
-def test_card_keys_ask_no_address_and_refuse_cash(client, keyshop):
+def test_card_keys_ask_no_address_and_refuse_cash(client, cast, keyshop):
+    client.force_login(cast.ana)
     put(client, keyshop.shop, keyshop.card)
     nothing = dict.fromkeys(TYPED, "")
     page = client.get(reverse("storefront:checkout", args=[keyshop.shop.public_id])).content.decode()
     assert 'name="phone"' not in page
+    assert 'name="line"' not in page
     assert 'value="CASH"' not in page
     refused = press(client, keyshop.shop, form_of(client, keyshop.shop, **nothing))
     assert refused.status_code == 422
     assert "Card keys cannot be paid in cash." in refused.content.decode()
     assert press(client, keyshop.shop, form_of(client, keyshop.shop, method="ALIPAY", **nothing)).status_code == 302
     assert Order.objects.get().recipient == {}
+
+
+def test_a_guest_who_buys_card_keys_leaves_a_number_and_nothing_else(client, keyshop):
+    """Their private link asks for its last digits; it is no address, so the next order is asked for one."""
+    put(client, keyshop.shop, keyshop.card)
+    assert 'name="phone"' in client.get(reverse("storefront:checkout", args=[keyshop.shop.public_id])).text
+    for phone, status in (("", 422), ("12345", 422), ("139 0013 2071", 302)):
+        wanted = {**dict.fromkeys(TYPED, ""), "phone": phone, "method": "ALIPAY"}
+        assert press(client, keyshop.shop, form_of(client, keyshop.shop, **wanted)).status_code == status
+    assert Order.objects.get().recipient == {"phone": "13900132071"}
+    assert "address" not in client.session
 
 
 def test_address_is_remembered_sealed(client, noodles, cart):

@@ -148,7 +148,9 @@ def test_private_link_opens_the_order_and_a_wrong_one_does_not(client, noodles):
     order = services.place_order(placement, customer=None, guest_secret="s3cret-of-the-link")
     assert client.get(url("guest", order, "wrong")).status_code == 404
     assert client.get(url("order", order)).status_code == 404
-    assert client.get(url("guest", order, "s3cret-of-the-link")).url == url("order", order)
+    assert client.get(url("guest", order, "s3cret-of-the-link")).url == url("door", order)
+    assert client.get(url("order", order)).status_code == 404, "the digits are asked for first"
+    assert client.post(url("door", order), {"digits": "2071"}).url == url("order", order)
     text = client.get(url("order", order)).content.decode()
     assert "s3cret-of-the-link" in text, "the page shows the private link"
     assert "s3cret-of-the-link" not in str(dict(client.session))

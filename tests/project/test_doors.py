@@ -21,7 +21,8 @@ WHO = {
         media
     """,
     CUSTOMER: """
-        storefront:order storefront:guest storefront:panel storefront:cancel storefront:again storefront:key
+        storefront:order storefront:guest storefront:door storefront:panel storefront:cancel storefront:again
+        storefront:key
         payments:pay payments:card payments:paid_check
     """,
     SIGNED_IN: "merchant:home",
@@ -29,7 +30,8 @@ WHO = {
         merchant:board merchant:ticket merchant:switches merchant:switch merchant:order merchant:reject
         merchant:call_off merchant:sold_out merchant:step merchant:products merchant:new_product merchant:product
         merchant:product_row merchant:sale merchant:count merchant:choice merchant:keys merchant:pool
-        merchant:void_key merchant:key_import merchant:stop_import merchant:import_report
+        merchant:void_key merchant:pool_limits merchant:void_batch merchant:key_import merchant:stop_import
+        merchant:import_report
         warehouse:orders warehouse:picker warehouse:press counter:counted
     """,
     RIDER: """
