@@ -22,17 +22,36 @@ AMOUNT = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,2})?\Z")
 
 
 class PaymentRequest(serializers.Serializer[Any]):
-    """Another channel than the order's, or another form of it (`native`, `h5`, `page`, `wap`, `qr`), if wanted."""
+    """Another channel than the order's, or another form of it, if wanted.
+
+    WeChat Pay: `native` (a code), `h5` (a phone's browser), `jsapi` (a mini-program, with the payer's `openid`).
+    Alipay: `page`, `wap` (a phone's browser), `qr` (a code).
+    """
 
     channel = serializers.ChoiceField(choices=[Method.WECHAT, Method.ALIPAY], required=False)
     form = serializers.CharField(max_length=12, required=False)
+    openid = serializers.CharField(
+        max_length=128, required=False, help_text="`jsapi` only: who pays, as our mini-program knows them"
+    )
+
+
+class Invocation(serializers.Serializer[Any]):
+    """What a mini-program hands to `wx.requestPayment` as it is; signed afresh each time."""
+
+    appId = serializers.CharField()
+    timeStamp = serializers.CharField(help_text="seconds since 1970, as text")
+    nonceStr = serializers.CharField()
+    package = serializers.CharField(help_text="`prepay_id=…`")
+    signType = serializers.CharField(help_text="`RSA`")
+    paySign = serializers.CharField()
 
 
 class PaymentWay(serializers.Serializer[Any]):
-    """How to pay: one of the two addresses, until when."""
+    """How to pay: one of the two addresses or the package for a mini-program, until when."""
 
     codeUrl = serializers.CharField(required=False, help_text="to be shown as a QR code")
     redirectUrl = serializers.CharField(required=False, help_text="where to send the buyer's browser")
+    invocation = Invocation(required=False, help_text="`jsapi`: how the mini-program opens the wallet")
     expiresAt = serializers.DateTimeField()
     state = serializers.CharField()
 
@@ -69,6 +88,7 @@ class PaymentsView(View):
                 form=body.validated_data.get("form", ""),
                 actor=acting(request, role),
                 client_ip=request.META.get("REMOTE_ADDR"),
+                payer=body.validated_data.get("openid", ""),
             )
             if not attempt.has_a_way:  # not remembered: asked again, the same attempt may have one
                 raise services.unreachable(attempt.channel)
@@ -103,11 +123,13 @@ class CashView(View):
 
 
 def _way(attempt: Attempt) -> dict[str, Any]:
-    way = {"expiresAt": attempt.gateway_expires_at.isoformat(), "state": attempt.state}
+    way: dict[str, Any] = {"expiresAt": attempt.gateway_expires_at.isoformat(), "state": attempt.state}
     if attempt.code_url:
         way["codeUrl"] = attempt.code_url
     if attempt.redirect_url:
         way["redirectUrl"] = attempt.redirect_url
+    if attempt.prepay_id:
+        way["invocation"] = services.invocation(attempt)
     return way
 
 

@@ -54,6 +54,7 @@ def create(attempt: Attempt) -> Created:
             return_url=f"{settings.PUBLIC_URL}{back}",
             form=attempt.form,  # type: ignore[arg-type]
             client_ip=attempt.client_ip or "",
+            payer=attempt.payer,
         )
     )
 

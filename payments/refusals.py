@@ -13,6 +13,14 @@ class PaymentClosed(Refusal):
     message = _("The time to pay has run out and nothing was charged. Your cart is still here.")
 
 
+class PayerUnknown(Refusal):
+    """A mini-program pays as somebody; nothing else does."""
+
+    code = "payer_unknown"
+    status = 422
+    message = _("Paying inside WeChat needs the payer’s openid, and only that way of paying takes one.")
+
+
 class PaymentArrived(Refusal):
     """Money for this order is recorded and about to be applied."""
 
@@ -50,7 +58,7 @@ class NothingToReturn(Refusal):
 
     code = "nothing_to_return"
     status = 409
-    message = _("Nothing was paid for this order, so nothing can be returned.")
+    message = _("No money of this order is left to return.")
 
 
 class CashAmountWrong(Refusal):

@@ -4,8 +4,6 @@ GATEWAYS hands it to the payment services. A page payment makes no call: it sign
 so the trade is ABSENT at Alipay until the buyer opens it. Source: Alipay Open Platform, alipay.trade.*, version 1.0.
 """
 
-import io
-import zipfile
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Final, TypeVar
@@ -86,6 +84,11 @@ class Alipay:
         url = self._client.address(method, content, notify_url=ask.notify_url, return_url=ask.return_url)
         return Created(redirect_url=url, raw=content)
 
+    def invocation(self, prepay_id: str) -> dict[str, str]:
+        """Refuse: Alipay's own mini-programs are no way to pay here."""
+        message = f"Alipay has no mini-program here to pay {prepay_id} in"
+        raise Misconfigured(message)
+
     def query(self, out_trade_no: str) -> Seen:
         """Ask for one payment by our number; ABSENT also when the buyer never opened the cashier."""
         account = self.merchant_account
@@ -154,14 +157,7 @@ class Alipay:
         """Download the trade bill of a day: a link valid for 30 seconds to a zip of GBK files."""
         content = {"bill_type": "trade", "bill_date": day.isoformat()}
         told = self._client.call("alipay.data.dataservice.bill.downloadurl.query", content)
-        packed = self._client.download(told["bill_download_url"])
-        try:
-            with zipfile.ZipFile(io.BytesIO(packed), metadata_encoding="gbk") as files:
-                detail = next(name for name in files.namelist() if name.endswith("业务明细.csv"))
-                text = files.read(detail).decode("gbk")
-        except (zipfile.BadZipFile, StopIteration, UnicodeDecodeError) as error:
-            raise Unknown("the Alipay bill arrived damaged") from error
-        return bills.read_alipay(day, text)
+        return bills.read_alipay(day, self._client.download(told["bill_download_url"]))
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Verify a form-encoded notification, then whose it is and what it says. Raises Forged."""

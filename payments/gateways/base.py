@@ -5,13 +5,13 @@ Every amount is a whole number of minor units (fen), every moment an aware datet
 database, so none may be called inside a transaction: each may take up to 7 seconds (2 to connect, 5 to answer).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
 Channel = Literal["WECHAT", "ALIPAY", "CASH"]
-Form = Literal["native", "h5", "page", "wap", "qr", "door"]
+Form = Literal["native", "h5", "jsapi", "page", "wap", "qr", "door"]
 TradeState = Literal["NOTPAY", "PROCESSING", "SUCCESS", "CLOSED", "REFUNDED", "ABSENT"]
 RefundState = Literal["PROCESSING", "SUCCESS", "ABNORMAL", "CLOSED", "ABSENT"]
 CloseAnswer = Literal["CLOSED", "PAID", "ABSENT"]
@@ -77,14 +77,19 @@ class Create:
     return_url: str = ""
     form: Form
     client_ip: str = ""
+    payer: str = ""  # jsapi: the buyer's openid in our mini-program
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Created:
-    """Where the buyer goes: a code to show as a QR picture, or an address to open; neither for cash."""
+    """Where the buyer goes: a code to show as a QR picture, an address to open, or a number for `invocation`.
+
+    None of them for cash.
+    """
 
     code_url: str | None = None
     redirect_url: str | None = None
+    prepay_id: str | None = None
     raw: Raw = field(default_factory=dict)
 
 
@@ -149,12 +154,17 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line of a daily bill; `fee_minor` is what the gateway kept, `out_refund_no` is "" for payments."""
+    """One line of a daily bill; `fee_minor` is what the gateway kept, `out_refund_no` is "" for payments.
+
+    `state` of a refund may be PROCESSING: it was when the bill was made.
+    """
 
     kind: Literal["payment", "refund"]
     out_trade_no: str
     gateway_txn_no: str
     out_refund_no: str = ""
+    gateway_refund_no: str = ""
+    state: str = "SUCCESS"
     amount_minor: int
     fee_minor: int
     at: datetime
@@ -162,12 +172,16 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """The gateway's account of one day (Asia/Shanghai), its summary already checked against its lines."""
+    """The gateway's account of one day (Asia/Shanghai); amounts as its own summary states them.
+
+    `lines` are read from a file, each time anew; at their end they raise Unknown when they disagree with the summary.
+    """
 
     day: date
-    lines: tuple[BillLine, ...]
+    lines: Iterable[BillLine]
     paid_minor: int
     refunded_minor: int
+    sha256: str = ""  # of the unpacked file
 
 
 class Reply(NamedTuple):
@@ -199,6 +213,9 @@ class Gateway(Protocol):
 
     def create(self, ask: Create) -> Created:
         """Open a payment. The same ask again gives the same payment."""
+
+    def invocation(self, prepay_id: str) -> dict[str, str]:
+        """Sign what a mini-program needs to open the wallet for a payment; asks nobody. Misconfigured: none has it."""
 
     def query(self, out_trade_no: str) -> Seen:
         """Ask what happened to this payment: the proof. ABSENT when the gateway never heard of it."""

@@ -40,6 +40,11 @@ class Cash:
             raise Misconfigured(message)
         return Created()
 
+    def invocation(self, prepay_id: str) -> dict[str, str]:
+        """Refuse: no wallet opens for cash."""
+        message = f"cash has nothing to open for {prepay_id}"
+        raise Misconfigured(message)
+
     def query(self, out_trade_no: str) -> Seen:
         """Answer NOTPAY: nobody but the rider can know more, and the rider writes it down himself."""
         return Seen(out_trade_no=out_trade_no, state="NOTPAY", merchant_account=self.merchant_account)

@@ -1,22 +1,16 @@
-"""WeChat Pay API v3 over wechatpayv3, behind the checks that the library leaves to its callers.
+"""WeChat Pay API v3: codes to scan, phones' browsers, mini-programs; query, close, refund, bill, notifications.
 
-GATEWAYS hands it to the payment services. What the library would let through, and what stands here against it:
-a request without a timeout or through a proxy variable; a day-old notification; a call to the gateway for each
-notification with an unknown serial; another merchant's notification; a broken signature on a 2xx, which means
-that the payment may well exist (Unknown, never "failed"). Source: WeChat Pay API v3, public-key mode.
+GATEWAYS hands it to the payment services. wechat_client.py speaks; here stands what a notification must prove before
+it is believed: its headers, a key in force, its age, its kind, our merchant, an amount. Source: WeChat Pay API v3.
 """
 
-import gzip
-import hashlib
-import json
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta, timezone
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-import requests
-from wechatpayv3 import WeChatPay, WeChatPayType
+from wechatpayv3 import WeChatPayType
 
 from payments.gateways import bills
 from payments.gateways import wechat_answers as answers
@@ -39,47 +33,31 @@ from payments.gateways.base import (
     Unknown,
 )
 from payments.gateways.breaker import Breaker
+from payments.gateways.wechat_client import Client
 
 TIMEOUTS: Final = (2.0, 5.0)  # seconds to connect, to answer
 FRESH_SECONDS: Final = 300  # older or further ahead is a replay
 BEIJING: Final = timezone(timedelta(hours=8))
 HEADERS: Final = ("signature", "timestamp", "nonce", "serial", "signature-type")
 UNREADABLE: Final = (KeyError, ValueError, TypeError)
-
-Ask = Callable[[WeChatPay], tuple[int, str | bytes]]
+KINDS: Final[dict[Form, WeChatPayType]] = {
+    "native": WeChatPayType.NATIVE,
+    "h5": WeChatPayType.H5,
+    "jsapi": WeChatPayType.JSAPI,
+}
 Answer = TypeVar("Answer")
-
-
-@lru_cache(maxsize=4)
-def _client(account: WechatAccount, timeouts: tuple[float, float]) -> WeChatPay:
-    """One library client per account, with the three settings it does not take in its constructor's defaults."""
-    client = WeChatPay(
-        wechatpay_type=WeChatPayType.NATIVE,
-        mchid=account.mchid,
-        appid=account.appid,
-        private_key=account.private_key,
-        cert_serial_no=account.merchant_serial_no,
-        apiv3_key=account.apiv3_key,
-        public_key=account.public_key,
-        public_key_id=account.public_key_id,
-        proxy={"http": "", "https": ""},  # an empty address wins over HTTP_PROXY and its family
-        timeout=timeouts,
-    )
-    client._core._gate_way = account.gateway_url  # noqa: SLF001 - the library has no other door for the host
-    client._core._update_certificates = lambda: None  # noqa: SLF001 - needs none in this mode
-    return client
 
 
 class Wechat:
     """The gateway WECHAT."""
 
     channel: Channel = "WECHAT"
-    forms: tuple[Form, ...] = ("native", "h5")
+    forms: tuple[Form, ...] = ("native", "h5", "jsapi")
 
     def __init__(self, account: Callable[[], WechatAccount], timeouts: tuple[float, float] = TIMEOUTS) -> None:
         self._account = account
-        self._timeouts = timeouts
         self._breaker = Breaker(self.channel)
+        self._client = Client(account, timeouts, self._breaker)
 
     @property
     def merchant_account(self) -> str:
@@ -92,28 +70,39 @@ class Wechat:
         return self._breaker.is_closed
 
     def create(self, ask: Create) -> Created:
-        """Open a payment: a code to scan (native) or an address for a phone's browser (h5)."""
-        if ask.form not in self.forms:
+        """Open a payment: a code to scan (native), an address for a phone's browser (h5), a number (jsapi)."""
+        if ask.form not in KINDS:
             message = f"WeChat Pay has no form {ask.form!r} here"
             raise Misconfigured(message)
-        scene = {"payer_client_ip": ask.client_ip, "h5_info": {"type": "Wap"}} if ask.form == "h5" else None
-        answer = self._call(
+        answer = self._client.call(
             lambda client: client.pay(
                 description=ask.subject[:127],
                 out_trade_no=ask.out_trade_no,
                 amount={"total": ask.amount_minor, "currency": ask.currency},
                 time_expire=ask.expires_at.astimezone(BEIJING).isoformat(timespec="seconds"),
                 notify_url=ask.notify_url,
-                scene_info=scene,
-                pay_type=WeChatPayType.H5 if scene else WeChatPayType.NATIVE,
+                scene_info=_scene(ask),
+                payer={"openid": ask.payer} if ask.form == "jsapi" else None,
+                pay_type=KINDS[ask.form],
             )
         )
-        return Created(code_url=answer.get("code_url"), redirect_url=answer.get("h5_url"), raw=answer)
+        ways = Created(answer.get("code_url"), answer.get("h5_url"), answer.get("prepay_id"), raw=answer)
+        if not (ways.code_url or ways.redirect_url or ways.prepay_id):
+            raise Unknown("WeChat Pay opened a payment and named no way to pay it")
+        return ways
+
+    def invocation(self, prepay_id: str) -> dict[str, str]:
+        """Sign the package that a mini-program hands to wx.requestPayment; fresh each time."""
+        app, stamp, nonce = self._account().appid, str(int(time.time())), secrets.token_hex(16)
+        package = f"prepay_id={prepay_id}"
+        signature = self._client.sign(app, stamp, nonce, package)
+        names = ("appId", "timeStamp", "nonceStr", "package", "signType", "paySign")
+        return dict(zip(names, (app, stamp, nonce, package, "RSA", signature), strict=True))
 
     def query(self, out_trade_no: str) -> Seen:
         """Ask for one payment by our number."""
         try:
-            answer = self._call(lambda client: client.query(out_trade_no=out_trade_no))
+            answer = self._client.call(lambda client: client.query(out_trade_no=out_trade_no))
         except Definitive as no:
             if no.code not in answers.ABSENT:
                 raise
@@ -126,7 +115,7 @@ class Wechat:
     def close(self, out_trade_no: str) -> CloseAnswer:
         """Close a payment; closing twice is no error."""
         try:
-            self._call(lambda client: client.close(out_trade_no=out_trade_no))
+            self._client.call(lambda client: client.close(out_trade_no=out_trade_no))
         except Definitive as no:
             if no.code == "ORDERPAID":
                 return "PAID"
@@ -138,7 +127,7 @@ class Wechat:
 
     def refund(self, ask: RefundAsk) -> RefundSeen:
         """Ask for a refund; the answer is usually PROCESSING, the notification or the query tells the end."""
-        answer = self._call(
+        answer = self._client.call(
             lambda client: client.refund(
                 out_refund_no=ask.out_refund_no,
                 out_trade_no=ask.out_trade_no,
@@ -152,7 +141,7 @@ class Wechat:
     def query_refund(self, out_trade_no: str, out_refund_no: str) -> RefundSeen:
         """Ask for one refund by our number."""
         try:
-            answer = self._call(lambda client: client.query_refund(out_refund_no))
+            answer = self._client.call(lambda client: client.query_refund(out_refund_no))
         except Definitive as no:
             if no.code not in answers.ABSENT:
                 raise
@@ -166,23 +155,18 @@ class Wechat:
 
     def fetch_bill(self, day: date) -> Bill:
         """Download the trade bill of a day and check its SHA-1. Definitive NO_STATEMENT_EXIST when there is none."""
-        told = self._call(lambda client: client.trade_bill(day.isoformat()))
-        packed = self._call_raw(lambda client: client.download_bill(told["download_url"]))
-        try:
-            text = gzip.decompress(packed)
-        except (OSError, EOFError) as error:
-            raise Unknown("the WeChat Pay bill arrived damaged") from error
-        if hashlib.sha1(text, usedforsecurity=False).hexdigest() != told["hash_value"].lower():
-            raise Unknown("the WeChat Pay bill does not match its hash")
-        return bills.read_wechat(day, text.decode("utf-8-sig"))
+        told = self._client.call(lambda client: client.trade_bill(day.isoformat()))
+        packed = self._client.fetch(lambda client: client.download_bill(told["download_url"]))
+        return bills.read_wechat(day, packed, str(told["hash_value"]))
 
     def parse_notification(self, headers: Mapping[str, str], body: bytes) -> Notification:
         """Check headers, serial and age before the library opens it; then kind, merchant and amount. Raises Forged."""
         sent = {name.lower(): value for name, value in headers.items()}
         self._guard(sent)
-        account = self._account()
         try:
-            notice = _client(account, self._timeouts).callback(sent, body)
+            notice = self._client.opened(sent, body)
+        except Misconfigured:
+            raise
         except Exception as error:  # the library raises whatever its parser met
             raise Forged("shape", type(error).__name__) from error
         if not notice:
@@ -202,7 +186,7 @@ class Wechat:
         missing = [name for name in HEADERS if not sent.get(f"wechatpay-{name}")]
         if missing:
             raise Forged("headers", ", ".join(missing))
-        if sent["wechatpay-serial"] != self._account().public_key_id:
+        if sent["wechatpay-serial"] not in self._account().public_keys:
             raise Forged("serial", sent["wechatpay-serial"][:64])
         stamp = sent["wechatpay-timestamp"]
         if not (stamp.isascii() and stamp.isdigit()) or abs(time.time() - int(stamp)) > FRESH_SECONDS:
@@ -230,33 +214,6 @@ class Wechat:
             message = f"WeChat Pay's answer cannot be read: {error!r}"
             raise Unknown(message) from error
 
-    def _call(self, ask: Ask) -> dict[str, Any]:
-        body = self._call_raw(ask)
-        if not body:
-            return {}
-        try:
-            answer = json.loads(body)
-        except ValueError as error:
-            raise Unknown("WeChat Pay's answer is no JSON") from error
-        if not isinstance(answer, dict):
-            raise Unknown("WeChat Pay's answer is no object")
-        return answer
 
-    def _call_raw(self, ask: Ask) -> bytes:
-        client = _client(self._account(), self._timeouts)
-        with self._breaker:
-            try:
-                status, text = ask(client)
-            except requests.RequestException as error:
-                message = f"WeChat Pay did not answer: {type(error).__name__}"
-                raise Unknown(message) from error
-            except Exception as error:  # a bare Exception is how the library reports a broken signature
-                message = f"WeChat Pay's answer cannot be trusted: {error}"
-                raise Unknown(message) from error
-            if status >= 500 or status == 429:
-                message = f"WeChat Pay answered {status}"
-                raise Unknown(message)
-        body = text.encode() if isinstance(text, str) else text
-        if status >= 300:
-            raise answers.refusal(status, body)
-        return body
+def _scene(ask: Create) -> dict[str, Any] | None:
+    return {"payer_client_ip": ask.client_ip, "h5_info": {"type": "Wap"}} if ask.form == "h5" else None

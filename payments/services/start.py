@@ -5,6 +5,7 @@ call got no answer: the same number, so nothing is charged twice.
 """
 
 import logging
+import re
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -23,16 +24,26 @@ from payments import asking, inbox, settle
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Created, Definitive, GatewayError, Misconfigured, Unknown
 from payments.models import Attempt
-from payments.refusals import ChannelUnknown, GatewayUnreachable, PaymentArrived, PaymentClosed
+from payments.refusals import ChannelUnknown, GatewayUnreachable, PayerUnknown, PaymentArrived, PaymentClosed
 from payments.services.ask import ask_gateway, close_attempt
 
 GATEWAY_LEAD = timedelta(seconds=60)  # the gateway stops taking money before we cancel
 ONLINE = ("WECHAT", "ALIPAY")  # what a buyer pays by on a page; cash is collected at the door
 RETRY_SECONDS = 10
+OPENID = re.compile(r"[0-9A-Za-z_-]{6,128}")
 ALREADY_PAID = frozenset({"ORDERPAID", "ACQ.TRADE_HAS_SUCCESS"})  # what gateways say to a create call
 State = Attempt.State
 
 logger = logging.getLogger(__name__)
+
+
+class Way(NamedTuple):
+    """How the buyer wants to pay: by which channel, in which form, from where, and (jsapi) as whom."""
+
+    channel: str
+    form: str
+    client_ip: str | None = None
+    payer: str = ""
 
 
 class Intent(NamedTuple):
@@ -43,26 +54,41 @@ class Intent(NamedTuple):
 
 
 def start_payment(
-    order_id: str, *, channel: str, form: str = "", actor: Actor = SYSTEM, client_ip: str | None = None
+    order_id: str,
+    *,
+    channel: str,
+    form: str = "",
+    actor: Actor = SYSTEM,
+    client_ip: str | None = None,
+    payer: str = "",
 ) -> Attempt:
-    """Give the buyer a way to pay: an attempt with `code_url` or `redirect_url`, the same one when asked again.
+    """Give the buyer a way to pay: an attempt with `code_url`, `redirect_url` or `prepay_id`, the same if asked again.
 
-    An open attempt of another channel or form is closed first. UNKNOWN without a way: the gateway has not answered,
-    the clock tries the same number again. Raises ChannelUnknown, PaymentClosed, PaymentArrived,
-    WrongMoment, GatewayUnreachable.
+    Form jsapi, and it alone, takes the openid `payer` and has the `prepay_id`; see `invocation`. An open attempt of
+    another channel, form or payer is closed first. UNKNOWN without a way: the gateway has not answered, the clock
+    tries the same number again. Raises ChannelUnknown, PayerUnknown, PaymentClosed, PaymentArrived, WrongMoment,
+    GatewayUnreachable.
     """
     if channel not in ONLINE or (form and form not in GATEWAYS[channel].forms):  # type: ignore[index]
         raise ChannelUnknown(field="channel")
-    attempt, replaced = _intend(order_id, channel, form or GATEWAYS[channel].forms[0], actor, client_ip)  # type: ignore[index]
+    way = Way(channel, form or GATEWAYS[channel].forms[0], client_ip, payer)  # type: ignore[index]
+    if (way.form == "jsapi") != bool(OPENID.fullmatch(payer)):
+        raise PayerUnknown(field="openid")
+    attempt, replaced = _intend(order_id, way, actor)
     for old in replaced:
         if close_attempt(old).state == State.SUCCESS:  # the buyer was faster: that money counts
-            raise WrongMoment(attempt.order.__class__.objects.select_related("shop").get(pk=attempt.order_id))
+            raise WrongMoment(Order.objects.select_related("shop").get(pk=attempt.order_id))
     if attempt.has_a_way:
         return attempt
     attempt = open_attempt(attempt)
     if attempt.state == State.CLOSED:
         raise unreachable(channel)
     return attempt
+
+
+def invocation(attempt: Attempt) -> dict[str, str]:
+    """What a mini-program hands to wx.requestPayment to pay by this attempt, signed afresh; {} for other forms."""
+    return GATEWAYS[attempt.channel].invocation(attempt.prepay_id) if attempt.prepay_id else {}  # type: ignore[index]
 
 
 def open_attempt(attempt: Attempt) -> Attempt:
@@ -94,7 +120,7 @@ def unreachable(channel: str) -> GatewayUnreachable:
 
 
 @transaction.atomic(durable=True)
-def _intend(order_id: str, channel: str, form: str, actor: Actor, client_ip: str | None) -> Intent:
+def _intend(order_id: str, way: Way, actor: Actor) -> Intent:
     """Transaction A: the order waits for this attempt now."""
     order = road.locked(order_id)
     now = clock.now()
@@ -104,31 +130,31 @@ def _intend(order_id: str, channel: str, form: str, actor: Actor, client_ip: str
         raise PaymentArrived
     replaced = []
     for attempt in attempts.open().order_by("pk"):
-        if _fits(attempt, order, channel, form):
+        if _fits(attempt, order, way):
             attempt.order = order
             return Intent(attempt, [])
         attempt.state, attempt.next_sync_at = State.CLOSING, now + timedelta(seconds=settle.CLOSING_SECONDS)
         attempt.save(update_fields=["state", "next_sync_at"])
         replaced.append(attempt)
-    gateway = GATEWAYS[channel]  # type: ignore[index]
-    if not gateway.is_available:
-        raise unreachable(channel)
+    if not GATEWAYS[way.channel].is_available:  # type: ignore[index]
+        raise unreachable(way.channel)
     seq = (Attempt.objects.filter(order=order).aggregate(last=Max("seq"))["last"] or 0) + 1
     created = Attempt.objects.create(
         order=order,
         seq=seq,
-        channel=channel,
-        merchant_account=_account(channel),
+        channel=way.channel,
+        merchant_account=_account(way.channel),
         out_trade_no=f"{order.public_id.partition('_')[2]}_{seq}",
-        form=form,
+        form=way.form,
         amount_minor=order.total_minor,
         currency=order.currency,
-        client_ip=client_ip,
+        client_ip=way.client_ip,
+        payer=way.payer,
         created_at=now,
         gateway_expires_at=deadline,
         next_sync_at=now + timedelta(seconds=5),
     )
-    orders.begin_payment(order_id, method=channel, actor=actor)
+    orders.begin_payment(order_id, method=way.channel, actor=actor)
     return Intent(created, replaced)
 
 
@@ -144,9 +170,9 @@ def _deadline(order: Order) -> datetime:
     return deadline
 
 
-def _fits(attempt: Attempt, order: Order, channel: str, form: str) -> bool:
-    wanted = (channel, form, order.total_minor)
-    return (attempt.channel, attempt.form, attempt.amount_minor) == wanted
+def _fits(attempt: Attempt, order: Order, way: Way) -> bool:
+    wanted = (way.channel, way.form, way.payer, order.total_minor)
+    return (attempt.channel, attempt.form, attempt.payer, attempt.amount_minor) == wanted
 
 
 def _account(channel: str) -> str:
@@ -162,6 +188,7 @@ def _opened(attempt: Attempt, created: Created) -> Attempt:
     """Transaction B: there is a way to pay. An attempt that was closed meanwhile is closed (again) at the gateway."""
     row = Attempt.objects.select_for_update(no_key=True).select_related("order__shop").get(pk=attempt.pk)
     row.code_url, row.redirect_url = created.code_url or "", created.redirect_url or ""
+    row.prepay_id = created.prepay_id or ""
     if row.is_open:
         row.state, row.last_error = State.PENDING, ""
     elif row.state != State.SUCCESS:

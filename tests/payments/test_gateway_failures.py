@@ -168,7 +168,9 @@ def test_importing_the_table_needs_no_network_and_no_keys(settings, tmp_path, mo
 def test_an_answer_with_an_unknown_serial_is_unknown_and_asks_for_no_certificates(simulator, opened):
     """In public-key mode there are none to ask for: the library would call out for each such answer."""
     no = opened("native")
-    other = Wechat(lambda: replace(accounts.wechat(), public_key_id="PUB_KEY_ID_OTHER"))
+    own = accounts.wechat()
+    key = own.public_keys[own.public_key_id]
+    other = Wechat(lambda: replace(own, public_key_id="PUB_KEY_ID_OTHER", platform_keys=(("PUB_KEY_ID_OTHER", key),)))
     with pytest.raises(Unknown):
         other.query(no)
     assert [line for line in simulator.ask("log")["log"] if line.get("operation") == "certificates"] == []
