@@ -17,7 +17,7 @@ from tests.windows import FLAGS, NAMES
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 STATIC = Path(settings.BASE_DIR) / "config" / "static"
-MODULES = ("arrivals", "socket", "live", "fresh", "patch")
+MODULES = ("arrivals", "line", "live", "fresh", "patch")
 WORDS = {
     "CONFIRMED": {"text": "Shop accepted", "family": "move", "icon": "M1 1h2", "sentence": "Ready about {time}"},
     "PREPARING": {"text": "Picking, {n} of {m}", "family": "move", "icon": ""},
@@ -43,22 +43,51 @@ document.addEventListener("lockstep:frame", (e) => window.frames_.push(e.detail.
 </body></html>"""
 
 
+PROGRAM = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>program</title></head><body>
+<script type="module">
+import { Line } from "/static/shared/line.js";
+window.frames_ = [];
+window.states = [];
+const line = (window.line = new Line({ climb: [200] }));
+line.addEventListener("state", ({ detail }) => window.states.push(detail.open ? detail.by : "down"));
+line.follow("order/ord_a", { frame: (frame) => window.frames_.push(frame.version) });
+</script></body></html>"""
+
+
 class PageServer(LiveServer):
-    """The live server with one page and the static files beside it."""
+    """The live server with two pages and the static files beside it; `blocked` paths do not get through."""
+
+    def __init__(self):
+        self.blocked = set()
+        super().__init__()
 
     def wrap(self, live):
         async def application(scope, receive, send):
-            if scope["type"] != "http":
+            if scope["type"] != "lifespan" and scope["path"] in self.blocked:
+                await refuse(scope, receive, send)
+                return
+            if scope["type"] != "http" or scope["path"].startswith("/live/"):
                 await live(scope, receive, send)
                 return
             path = STATIC / scope["path"].removeprefix("/static/")
             is_script = path.suffix == ".js" and path.is_file()
             kind = b"text/javascript" if is_script else b"text/html"
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
-            body = path.read_bytes() if is_script else PAGE.encode()
+            page = PROGRAM if scope["path"] == "/program" else PAGE
+            body = path.read_bytes() if is_script else page.encode()
             await send({"type": "http.response.body", "body": body})
 
         return application
+
+
+async def refuse(scope, receive, send):
+    """As a proxy that knows neither sockets nor streams."""
+    await receive()
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "http.response.start", "status": 502, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
 
 
 @pytest.fixture
@@ -157,3 +186,47 @@ def test_comes_back_when_the_server_goes(page, elsewhere):
     wait_for(lambda: set(hub.connections) and not set(hub.connections) & before, seconds=20, doing=page.title)
     elsewhere(happen, "order/ord_a", 2, data={"estimatedTime": 7})
     expect(page.locator("#eta")).to_have_text("7")
+
+
+@pytest.mark.parametrize(("blocked", "way"), [(("/live/ws",), "events"), (("/live/ws", "/live/sse"), "poll")])
+def test_falls_back_to_what_passes_and_climbs_again(page, elsewhere, blocked, way):
+    """Whatever carries them, the versions come once, in order, none left out; also while the way changes."""
+    page.server.blocked.update(blocked)
+    page.goto(f"http://127.0.0.1:{page.server.port}/program")
+    page.wait_for_function("way => window.states.at(-1) === way", arg=way)
+    for version in (2, 3):
+        elsewhere(happen, "order/ord_a", version)
+    page.wait_for_function("window.frames_.at(-1) === 3")
+    page.server.blocked.clear()
+    version = 3
+    while page.evaluate("window.states.at(-1)") != "socket":
+        version += 1
+        assert version < 500, "it never climbed"
+        elsewhere(happen, "order/ord_a", version)
+    elsewhere(happen, "order/ord_a", version + 1)
+    page.wait_for_function("last => window.frames_.at(-1) === last", arg=version + 1)
+    assert page.evaluate("window.frames_") == list(range(1, version + 2))
+
+
+@pytest.mark.parametrize("way", ["events", "poll"])
+def test_without_a_socket_nothing_is_missed_when_the_line_is_cut(page, elsewhere, way):
+    """Every connection is lost again and again under writes."""
+    page.server.blocked.update({"events": {"/live/ws"}, "poll": {"/live/ws", "/live/sse"}}[way])
+    page.goto(f"http://127.0.0.1:{page.server.port}/program")
+    page.wait_for_function("way => window.states.at(-1) === way", arg=way)
+    for version in range(2, 62):
+        elsewhere(happen, "order/ord_a", version)
+        if version % 20 == 0:
+            page.server.cut()
+    page.wait_for_function("window.frames_.at(-1) === 61", timeout=20_000)
+    assert page.evaluate("window.states").count("down") >= 1 or way == "poll"
+    assert page.evaluate("window.frames_.every((version, i, all) => !i || version > all[i - 1])")
+
+
+def test_a_topic_that_ends_is_told_and_the_rest_goes_on(page, elsewhere):
+    page.goto(f"http://127.0.0.1:{page.server.port}/program")
+    page.wait_for_function("window.states.at(-1) === 'socket'")
+    page.evaluate("window.line.follow('order/ord_none', {lost: (code) => (window.lost = code)})")
+    page.wait_for_function("window.lost === 'not_found'")
+    elsewhere(happen, "order/ord_a", 2)
+    page.wait_for_function("window.frames_.at(-1) === 2")

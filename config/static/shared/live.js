@@ -16,8 +16,9 @@
  * A topic that this person may not follow is silently forgotten. Roots that htmx brings or takes away are noticed.
  */
 import { onArrival } from "lockstep/arrivals";
-import { open, say } from "lockstep/socket";
+import { Line } from "lockstep/line";
 
+const line = new Line();
 const topics = new Map(); // topic → {version the page has, its roots, held by a module}
 let shown = 0; // highest position on the page
 let acknowledged = 0; // highest position that the server knows to be shown
@@ -31,20 +32,12 @@ function add(topic, version) {
   if (!known) {
     known = { version, roots: new Set(), held: false };
     topics.set(topic, known);
-    ask(topic, version);
+    const frame = (told, isNews) => show(told, isNews, known);
+    line.follow(topic, { version, frame, lost: () => topics.delete(topic), repeats: true });
   } else if (version && version < known.version) {
-    ask(topic, version); // an older rendering has arrived: what it lacks comes again
+    line.again(topic, version); // an older rendering has arrived: what it lacks comes again
   }
-  open(askAll, take);
   return known;
-}
-
-function ask(topic, version) {
-  say({ type: "subscribe", topic, after: version ? { version } : null });
-}
-
-function askAll() {
-  topics.forEach((known, topic) => ask(topic, known.version));
 }
 
 function prune() {
@@ -52,29 +45,15 @@ function prune() {
     known.roots.forEach((root) => root.isConnected || known.roots.delete(root));
     if (!known.roots.size && !known.held) {
       topics.delete(topic);
-      say({ type: "unsubscribe", topic });
+      line.unfollow(topic);
     }
   }
 }
 
-function take(frame) {
-  const known = topics.get(frame.topic);
-  if (frame.type === "error") {
-    topics.delete(frame.topic);
-  } else if (known && frame.type !== "resync") {
-    show(frame, known);
-  }
-}
-
-/* `version` counts within a stream; a frame of another stream on this topic has one that says nothing here. */
-function show(frame, known) {
+/* A root that shows an older version wants also what is no news to the page. */
+function show(frame, isNews, known) {
   const isState = frame.type === "snapshot";
   const version = isState || frame.stream === frame.topic ? frame.version : 0;
-  if (!isState && version && known.version && version > known.version + 1) {
-    ask(frame.topic, known.version); // something is missing: the server sends it, and this frame again
-    return;
-  }
-  const isNews = !version || version > known.version;
   known.version = Math.max(known.version, version);
   for (const root of known.roots) {
     const isOnly = root.dataset.liveTopic.trim() === frame.topic; // with several topics a root has no one version
@@ -104,7 +83,7 @@ function acknowledge(position) {
   if (!isWaiting) {
     requestAnimationFrame(() => {
       acknowledged = shown;
-      say({ type: "ack", position: shown, shown_at: new Date().toISOString() });
+      line.shown(shown);
     });
   }
 }
@@ -116,3 +95,17 @@ onArrival("[data-live-topic]", (root) => {
   }
 });
 document.addEventListener("htmx:load", prune);
+
+/* The line's news for the rest of the page: fresh.js says how fresh it is, countdown.js goes by the server's clock. */
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+line.addEventListener("state", ({ detail }) => tell("lockstep:line", detail));
+line.addEventListener("heard", () => tell("lockstep:heard"));
+line.addEventListener("clock", ({ detail }) => tell("lockstep:clock", detail.at));
+line.addEventListener("refused", () => tell("lockstep:signed-out"));
+addEventListener("online", () => line.wake());
+addEventListener("pageshow", (event) => event.persisted && line.wake());
+addEventListener("pagehide", () => line.close());
+document.addEventListener("visibilitychange", () => document.hidden || line.wake());
