@@ -4,7 +4,9 @@ A handler is run at least once for every event, in order within an order's strea
 some types. When it raises, that stream is parked for that reader alone and waits in admin to be retried.
 """
 
+from config import webhooks
 from notifications.log import Handler
+from notifications.webhooks.outbox import READER
 from orders import handlers as orders
 from payments import handlers as payments
 from tracking import handlers as tracking
@@ -14,4 +16,5 @@ READERS: dict[str, Handler] = {
     "closing": payments.close_what_is_open,
     "stock": orders.tell_stock,
     "deliveries": tracking.close_delivery,
+    READER: webhooks.outbox,
 }

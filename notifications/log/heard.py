@@ -1,6 +1,6 @@
 """What a reader of the log is handed: one event, read-only; handlers in every app take it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One numbered event. `at` is aware UTC; `data` is everyone's part, `only` what single roles see besides."""
+    """One numbered event. `at` is aware UTC; `data` is everyone's part, `only` what single roles see besides.
+
+    `topics` are where it is heard besides its own stream.
+    """
 
     position: int
     stream: str
@@ -20,6 +23,7 @@ class Heard:
     account: str
     at: datetime
     traceparent: str
+    topics: Sequence[str] = ()
 
     @property
     def ref(self) -> str:

@@ -22,7 +22,7 @@ from notifications.log.models import Event, ParkedEvent, ReaderCursor
 BATCH = 200  # events read at once
 POLL = 1.0  # seconds: the net under the wake-up
 PAUSES = (1, 5, 15, 60, 300, 1_800, 3_600)  # seconds before the next try; the last one repeats
-COLUMNS = ("position", "stream", "version", "type", "data", "only", "actor", "account", "at", "traceparent")
+COLUMNS = ("position", "stream", "version", "type", "data", "only", "actor", "account", "at", "traceparent", "topics")
 
 logger = logging.getLogger(__name__)
 

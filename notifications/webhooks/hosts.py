@@ -1,21 +1,26 @@
 """May this address be called for that account? Placing an order asks before it stores a notificationUrl.
 
-Only the form of the address is judged here; where the name leads is checked again when it is called.
+The forms of endpoints ask too. Only the form of the address is judged here; where the name leads is checked again
+when it is called (transport.py), which takes the address apart by the same parser.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import SplitResult, urlsplit
+import re
+from typing import NamedTuple
 
+import httpx
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from config.ground.problems import Refusal
+from notifications.webhooks.addresses import is_public, literal
 from notifications.webhooks.models import RegisteredHost
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-NEVER_PUBLIC = {"localhost", "local", "internal"}  # last labels that no public name has
-MAX_LENGTH = 2_000  # characters: what every browser and proxy still passes on
+NEVER_PUBLIC = {"localhost", "local", "internal", "localdomain", "home", "lan", "intranet"}  # no public name ends so
+MAX_LENGTH = 500  # characters, as long as an order keeps
 FIELD = "notificationUrl"
+NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))+")  # after IDNA: ASCII labels and dots
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # as a last label it makes the whole name an IPv4 address (WHATWG URL, 3.5)
 
 
 class NotificationUrlInvalid(Refusal):
@@ -34,6 +39,49 @@ class NotificationHostUnregistered(Refusal):
     message = _("{host} is not registered for your account. Register it first, then send the order again.")
 
 
+class EndpointUrlInvalid(Refusal):
+    """What was typed is no address."""
+
+    code = "webhook_url_invalid"
+    status = 422
+    message = _("{url} is not a complete http or https address. Example: https://shop.example/notifications")
+
+
+class EndpointPrivate(Refusal):
+    """It would lead inside a network, or to a port that is none of the web's."""
+
+    code = "webhook_private"
+    status = 422
+    message = _("{host} is not a public address, so we cannot send there.")
+
+
+class Judged(NamedTuple):
+    """`host` with a port that is not the scheme's (empty: not an address at all), and whether it may be called."""
+
+    host: str
+    may_be_called: bool
+
+
+def judge(url: str) -> Judged:
+    """Take an address apart and judge its form. Never raises."""
+    nothing = Judged("", may_be_called=False)
+    if not url.isprintable() or any(letter in url for letter in ' \\#"<>') or len(url) > MAX_LENGTH:
+        return nothing
+    try:
+        parts = httpx.URL(url)
+        name = parts.raw_host.decode("ascii").lower().removesuffix(".")
+    except (httpx.InvalidURL, ValueError):
+        return nothing
+    if parts.scheme not in DEFAULT_PORTS or not name or b"@" in parts.netloc or parts.userinfo:
+        return nothing
+    port = parts.port
+    shown = f"[{name}]" if ":" in name else name
+    host = shown if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{shown}:{port}"
+    if host in settings.WEBHOOK_PRIVATE_HOSTS:
+        return Judged(host, may_be_called=True)
+    return Judged(host, may_be_called=host == shown and _is_public(name))
+
+
 def check_url(url: str, *, field: str = FIELD) -> str:
     """Give the host (with a port that is not the scheme's) of a callable address.
 
@@ -41,17 +89,20 @@ def check_url(url: str, *, field: str = FIELD) -> str:
     that is not public, a name without a dot, ports other than the scheme's. A host:port named in
     settings.WEBHOOK_PRIVATE_HOSTS (development only) may be private.
     """
-    try:
-        parts = urlsplit(url)
-        host = _host(parts)
-    except ValueError:
-        raise _invalid(url, field) from None
-    clean = url == url.strip() and url.isprintable() and " " not in url and "\\" not in url and len(url) <= MAX_LENGTH
-    if not clean or not host or "@" in parts.netloc or "#" in url:
-        raise _invalid(url, field)
-    if host not in settings.WEBHOOK_PRIVATE_HOSTS and (":" in host.rpartition("]")[2] or not _is_public(parts)):
-        raise _invalid(url, field)
-    return host
+    judged = judge(url)
+    if not judged.may_be_called:
+        raise NotificationUrlInvalid(field=field, url=url[:80])
+    return judged.host
+
+
+def check_endpoint(url: str, *, field: str = "url") -> str:
+    """`check_url` for an endpoint; refuses with `webhook_url_invalid` or `webhook_private`."""
+    judged = judge(url)
+    if not judged.host:
+        raise EndpointUrlInvalid(field=field, url=url[:80])
+    if not judged.may_be_called:
+        raise EndpointPrivate(field=field, host=judged.host)
+    return judged.host
 
 
 def is_registered(account: str, url: str) -> bool:
@@ -66,39 +117,10 @@ def require_registered(account: str, url: str, *, field: str = FIELD) -> None:
         raise NotificationHostUnregistered(field=field, host=host)
 
 
-def _invalid(url: str, field: str) -> NotificationUrlInvalid:
-    return NotificationUrlInvalid(field=field, url=url[:80])
-
-
-def _host(parts: SplitResult) -> str:
-    """`example.com` or `example.com:8443`, lower case; empty when the scheme is not ours. ValueError on a bad port."""
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        return ""
-    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname.rstrip(".")
-    port = parts.port
-    return name if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{name}:{port}"
-
-
-def _is_public(parts: SplitResult) -> bool:
-    """Accept a dotted name (last label not a number) or a literal address that the world can reach."""
-    name = (parts.hostname or "").rstrip(".")
-    address = _literal(name)
+def _is_public(name: str) -> bool:
+    """Accept a dotted name (last label no number) or a literal address that the world can reach."""
+    address = literal(name)
     if address is not None:
-        return address.is_global and not address.is_multicast and not _embeds_another(address)
+        return is_public(address)
     last = name.rpartition(".")[2]
-    return "." in name and not last.isdigit() and not last.startswith("0x") and last not in NEVER_PUBLIC
-
-
-def _literal(name: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(name)
-    except ValueError:
-        return None
-
-
-def _embeds_another(address: IPv4Address | IPv6Address) -> bool:
-    """IPv6 forms that carry an IPv4 address inside: mapped, 6to4, Teredo, and the NAT64 prefix 64:ff9b::/96."""
-    if isinstance(address, IPv4Address):
-        return False
-    nat64 = int(address) >> 32 == 0x0064_FF9B << 64
-    return nat64 or bool(address.ipv4_mapped or address.sixtofour or address.teredo)
+    return bool(NAME.fullmatch(name)) and not NUMBER.fullmatch(last) and last not in NEVER_PUBLIC

@@ -1,5 +1,6 @@
 """What delivery to programs remembers: who may be called where, what is to be said, and how each try went."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -117,7 +118,7 @@ class Endpoint(models.Model):
         """Whether messages are sent to it now."""
         return self.state == self.State.WORKING
 
-    def secrets_at(self, moment: object) -> list[str]:
+    def secrets_at(self, moment: datetime) -> list[str]:
         """The secrets that sign at `moment`, the current one first."""
         sealed = [bytes(self.secret_sealed)]
         if self.old_secret_sealed and self.old_signs_until is not None and self.old_signs_until > moment:

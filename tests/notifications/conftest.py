@@ -20,6 +20,7 @@ from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
 from notifications.log import sequencer
 from notifications.models import Event
+from tests.notifications import sinks
 
 
 def happen(stream, version, kind="thing.happened", **fields):
@@ -186,6 +187,22 @@ def visit(live):
     yield open_one
     for client in opened:
         client.socket.close()
+
+
+@pytest.fixture
+def sink(settings):
+    """`sink(behave)`: a receiver on loopback that may be called; stopped at the end."""
+    opened = []
+
+    def open_one(behave=sinks.well):
+        one = sinks.Sink(behave)
+        opened.append(one)
+        settings.WEBHOOK_PRIVATE_HOSTS = [*settings.WEBHOOK_PRIVATE_HOSTS, one.host]
+        return one
+
+    yield open_one
+    for one in opened:
+        one.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""`manage.py relay`: numbers the log, publishes it to every screen, and lets each reader hear it."""
+"""`manage.py relay`: numbers the log, publishes it to every screen, lets each reader hear it, sends the webhooks."""
 
 import signal
 import sys
@@ -8,8 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from config import webhooks
 from config.events import READERS
 from notifications.log import readers, sequencer
+from notifications.webhooks import sender
 
 SWITCH = 0.0005  # seconds a thread may keep the interpreter: a busy reader must not hold up the sequencer
 
@@ -17,10 +19,10 @@ SWITCH = 0.0005  # seconds a thread may keep the interpreter: a busy reader must
 class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C. Several may run at once: one leads, the others stand by."""
 
-    help = "Number and publish the log, and run the readers of config/events.py."
+    help = "Number and publish the log, run the readers of config/events.py, and send the webhooks."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
-        """Run the two loops, each in its own thread; when one dies, the process ends so that it is restarted."""
+        """Run the three loops, each in its own thread; when one dies, the process ends so that it is restarted."""
         sys.setswitchinterval(SWITCH)
         stop, numbered = threading.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -28,6 +30,7 @@ class Command(BaseCommand):
         loops: dict[str, Callable[[], None]] = {
             "sequencer": lambda: sequencer.run(stop, numbered),
             "readers": lambda: readers.run(stop, READERS, numbered),
+            "webhooks": lambda: sender.run(stop, webhooks.outbox, webhooks.wake),
         }
         threads = [threading.Thread(target=loop, name=name) for name, loop in loops.items()]
         for thread in threads:

@@ -1,0 +1,24 @@
+"""What programs are told: event type → body function, and who hears it; `manage.py relay` runs the outbox.
+
+Every endpoint that follows the event's topic hears its body, and so does the address that the order itself named.
+That address also hears what stands in BESIDES, first and at a path of its own.
+"""
+
+from notifications.webhooks.outbox import Besides, Body, Outbox
+from notifications.webhooks.sender import Wake
+from orders import callbacks
+
+BODIES: dict[str, Body] = {
+    "order.placed": callbacks.status_change,  # cash only: it comes to the shop at once
+    "order.paid": callbacks.status_change,
+    "order.confirmed": callbacks.status_change,
+    "order.preparing": callbacks.status_change,
+    "order.ready": callbacks.status_change,
+    "order.picked_up": callbacks.status_change,
+    "order.completed": callbacks.status_change,
+    "order.cancelled": callbacks.status_change,
+}
+BESIDES = {"order.confirmed": Besides("/order-status", callbacks.status_update)}
+
+wake = Wake()
+outbox = Outbox(BODIES, callbacks.named_address, BESIDES, wake)

@@ -1,0 +1,95 @@
+"""The order within one endpoint and stream: the first waiting message is due, the others are held behind it.
+
+Whoever adds to a lane or takes from it holds its endpoint's row (the reader shared, all others alone), so that two
+never arrange the same lane at once.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from django.db import connection
+
+from config.ground import clock
+from notifications.webhooks.models import Endpoint, Message
+
+HEARING = (
+    "SELECT id, host, state = 'WORKING', hears_all AND topic = ANY(%s) FROM notifications_endpoint "
+    "WHERE (topic = ANY(%s) AND hears_all OR id = %s) AND proved_at IS NOT NULL AND state <> 'REMOVED' "
+    "ORDER BY id FOR SHARE"
+)
+WAITED_FOR = (
+    "SELECT endpoint_id FROM notifications_message "
+    "WHERE endpoint_id = ANY(%s) AND stream = %s AND state = 'WAITING' ORDER BY endpoint_id, position, id FOR UPDATE"
+)
+HEADS = (
+    "UPDATE notifications_message SET next_at = %s WHERE next_at IS NULL AND id IN ("
+    "SELECT DISTINCT ON (stream) id FROM notifications_message "
+    "WHERE endpoint_id = %s AND state = 'WAITING' ORDER BY stream, position, id)"
+)
+
+
+class Hearer(NamedTuple):
+    """An endpoint that is to be told something; `hears_all` off: it only signs for an address that an order named."""
+
+    pk: int
+    host: str
+    is_working: bool
+    hears_all: bool
+
+
+def hearing(topics: Iterable[str], signer: int) -> list[Hearer]:
+    """The endpoints that hear these topics, and the signer (0: none); nobody pauses or disables them meanwhile."""
+    wanted = list(topics)
+    with connection.cursor() as cursor:
+        cursor.execute(HEARING, [wanted, wanted, signer])
+        return [Hearer(*row) for row in cursor.fetchall()]
+
+
+def waited_for(endpoints: Collection[int], stream: str) -> set[int]:
+    """Which of the endpoints still wait for something of this stream; that stays so until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITED_FOR, [list(endpoints), stream])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def locked(pk: int) -> Endpoint:
+    """The endpoint, nobody else adds to its lanes or takes from them until the transaction ends."""
+    return Endpoint.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def arrange(endpoint: Endpoint, stream: str) -> None:
+    """Make the first waiting message of a lane due and hold the others; the caller has locked the endpoint.
+
+    What is being sent this moment is left alone: its answer counts.
+    """
+    now = clock.now()
+    lane = list(
+        Message.objects.select_for_update(no_key=True)
+        .filter(endpoint=endpoint, stream=stream, state=Message.State.WAITING)
+        .order_by("position", "id")
+        .only("id", "next_at", "sending_until")
+    )
+    for place, message in enumerate(lane):
+        is_due = place == 0 and endpoint.is_working
+        if is_due and message.next_at is None:
+            message.next_at = now
+        elif not is_due and message.next_at is not None and not _is_sent_now(message):
+            message.next_at = None
+        else:
+            continue
+        message.save(update_fields=["next_at"])
+
+
+def start(endpoint: Endpoint) -> None:
+    """Make the first message of every lane due."""
+    with connection.cursor() as cursor:
+        cursor.execute(HEADS, [clock.now(), endpoint.pk])
+
+
+def stop(endpoint: Endpoint) -> None:
+    """Nothing of this endpoint is due any more; what waits keeps waiting."""
+    Message.objects.filter(endpoint=endpoint, next_at__isnull=False).update(next_at=None)
+
+
+def _is_sent_now(message: Message) -> bool:
+    return message.sending_until is not None and message.sending_until > clock.now()
