@@ -87,6 +87,11 @@ REFUND_REASON: dict[str, dict[str, Word]] = {
     },
 }
 
+WAY: dict[str, Word] = {  # how a person gave it back where no gateway did; shop and support
+    "CASH": Word("Counted out in cash", "现金点清退还", "money", "cash"),
+    "BANK": Word("Bank transfer", "银行转账", "money", "arrow-back"),
+}
+
 # What a person returned without a word, or what was made at the gateway's own console.
 WORDLESS: dict[str, Word] = {
     "MERCHANT": Word("From the shop", "商家退款"),

@@ -12,7 +12,7 @@ from orders.order.models import Order
 from orders.stock.models import KeyIssue, KeyReveal
 from orders.words import CHANNEL
 from payments.models import Attempt, InboxEntry, LedgerPosting, Refund, RefundProposal
-from payments.words import ATTEMPT, DISPOSITION, PROPOSAL, REFUND_REASON, REFUND_STATE
+from payments.words import ATTEMPT, DISPOSITION, PROPOSAL, REFUND_REASON, REFUND_STATE, WAY
 from tracking.models import Delivery
 
 SOURCE = {
@@ -96,7 +96,7 @@ def _attempt(attempt: Attempt) -> Said:
 
 def _refund(refund: Refund) -> Said:
     what = f"{REFUND_REASON[refund.reason]['staff'].text} {money(refund.amount_minor, refund.attempt.currency)}"
-    by_hand = f"{refund.get_way_display()} {refund.reference}" if refund.way else ""
+    by_hand = f"{WAY[refund.way].text} {refund.reference}" if refund.way else ""
     found = SOURCE[refund.found_by].text if refund.found_by else ""
     told = " · ".join(filter(None, (f"{refund.tries}×", refund.words and f"“{refund.words}”", by_hand, found)))
     word = REFUND_STATE[refund.state]["staff"]

@@ -14,14 +14,14 @@ from payments.refunds.promise import said_by
 from payments.refunds.recording import returned
 from payments.refusals import AlreadyReturned, NoSuchRefund, NotByHand, ReceiptWrong
 
-REFERENCE = re.compile(r"[0-9A-Za-z_-]{6,64}")
+REFERENCE = re.compile(r"[0-9A-Za-z_-]{6,32}")
 State = Refund.State
 
 
 def pay_out(out_refund_no: str, *, reference: str, actor: Actor) -> Refund:
     """A refund of cash was counted out to the customer against a receipt. The same receipt again changes nothing.
 
-    `reference` is 6 to 64 of [0-9A-Za-z_-]. Raises NoSuchRefund, ReceiptWrong, NotByHand, AlreadyReturned.
+    `reference` is 6 to 32 of [0-9A-Za-z_-]. Raises NoSuchRefund, ReceiptWrong, NotByHand, AlreadyReturned.
     """
     return _by_hand(out_refund_no, Refund.Way.CASH, reference, actor)
 

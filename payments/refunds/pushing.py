@@ -51,28 +51,34 @@ def push(refund: Refund) -> None:
 
 
 def _question(refund: Refund) -> Callable[[], RefundSeen | GatewayError]:
-    """What to say to the gateway: ask for the refund, or, when it is in progress, only about it."""
+    """The call to the gateway, as a work that returns its error: one channel's fault is not another's."""
+    return partial(_answer, refund)
+
+
+def _answer(refund: Refund) -> RefundSeen | GatewayError:
+    try:
+        return _call(refund)
+    except GatewayError as error:
+        return error
+
+
+def _call(refund: Refund) -> RefundSeen:
+    """Ask for the refund, or, when it is in progress, only about it."""
     attempt = refund.attempt
     gateway = GATEWAYS[attempt.channel]  # type: ignore[index]
     if refund.state == State.PROCESSING:
-        return partial(_answer, partial(gateway.query_refund, attempt.out_trade_no, refund.out_refund_no))
-    ask = RefundAsk(
-        out_trade_no=attempt.out_trade_no,
-        out_refund_no=refund.out_refund_no,
-        amount_minor=refund.amount_minor,
-        total_minor=attempt.paid_minor or 0,
-        currency=attempt.currency,
-        reason=refund.get_reason_display(),
-        notify_url=notify_url(attempt.channel),  # type: ignore[arg-type]
+        return gateway.query_refund(attempt.out_trade_no, refund.out_refund_no)
+    return gateway.refund(
+        RefundAsk(
+            out_trade_no=attempt.out_trade_no,
+            out_refund_no=refund.out_refund_no,
+            amount_minor=refund.amount_minor,
+            total_minor=attempt.paid_minor or 0,
+            currency=attempt.currency,
+            reason=refund.get_reason_display(),
+            notify_url=notify_url(attempt.channel),  # type: ignore[arg-type]
+        )
     )
-    return partial(_answer, partial(gateway.refund, ask))
-
-
-def _answer(call: Callable[[], RefundSeen]) -> RefundSeen | GatewayError:
-    try:
-        return call()
-    except GatewayError as error:
-        return error
 
 
 def write_down(refund: Refund, answer: RefundSeen | GatewayError) -> None:

@@ -9,11 +9,14 @@ from django import template
 from django.utils.translation import gettext as _
 
 from config.ground.figures import clock_time, money
-from orders.models import Fulfilment, Order
+from config.ground.problems import Refusal
+from orders.models import Fulfilment, Order, Shop, User
 from orders.order.states import PaymentStatus
-from orders.words import CHANNEL
+from orders.words import CHANNEL, PEOPLE
 from payments.models import Attempt, Disposition, Refund
-from payments.words import DISPOSITION, REFUND_STATE, place_of, reason_of
+from payments.refunds.by_hand import may_be_paid_out
+from payments.services import left_to_return, why_not_by_shop
+from payments.words import DISPOSITION, REFUND_STATE, WAY, place_of, reason_of
 
 register = template.Library()
 STUCK = {Refund.State.ABNORMAL, Refund.State.FAILED}
@@ -77,6 +80,57 @@ def cash_panel(context: template.Context, order: Order) -> dict[str, Any]:
     """Give the rider the button for cash while cash is due; nothing else."""
     is_due = order.payment_status == PaymentStatus.DUE_ON_DELIVERY
     return {"order": order, "is_due": is_due, "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("merchant/_refunds.html", takes_context=True)
+def refund_panel(context: template.Context, order: Order) -> dict[str, Any]:
+    """Show the shop what of an order's money went back, why and by whom, and the way to return more; or why not."""
+    rows = Refund.objects.filter(attempt__order=order, attempt__disposition=Disposition.APPLIED)
+    found = list(rows.select_related("attempt").order_by("requested_at", "pk"))
+    names = _names(found)
+    return {
+        "order": order,
+        "shop": order.shop,
+        "channel": CHANNEL[order.method].text,
+        "left_minor": left_to_return(order),
+        "why_not": _why_not(order),
+        "refunds": [
+            {
+                "row": refund,
+                "why": reason_of(refund, "merchant"),
+                "word": REFUND_STATE[refund.state]["staff"],
+                "who": names.get(refund.actor, PEOPLE[refund.actor.partition(":")[0] or "system"].text),
+                "way": WAY[refund.way].text if refund.way else "",
+                "hand": names.get(refund.paid_out_by, ""),
+                "waits": may_be_paid_out(refund),
+            }
+            for refund in found
+        ],
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.inclusion_tag("merchant/_cash_back_link.html", takes_context=True)
+def cash_back_link(context: template.Context, shop: Shop) -> dict[str, Any]:
+    """Lead to the cash that customers wait for, while there is any."""
+    rows = Refund.objects.filter(attempt__channel="CASH", attempt__order__shop=shop)
+    count = rows.exclude(state=Refund.State.SUCCESS).count()
+    return {"shop": shop, "count": count, "is_here": context.get("section") == "cash-back"}
+
+
+def _why_not(order: Order) -> str:
+    try:
+        why_not_by_shop(order)
+    except Refusal as refusal:
+        return refusal.detail
+    return ""
+
+
+def _names(refunds: list[Refund]) -> dict[str, str]:
+    """`role:usr_…` → the name of those who work at the shop; others are told by their part only."""
+    said = {who for refund in refunds for who in (refund.actor, refund.paid_out_by) if who.startswith("merchant:")}
+    people = User.objects.filter(public_id__in=[who.partition(":")[2] for who in said])
+    return {f"merchant:{person.public_id}": person.name for person in people}
 
 
 def _story(refund: Refund, order: Order) -> dict[str, Any]:

@@ -33,6 +33,7 @@ WHO = {
         merchant:void_key merchant:pool_limits merchant:void_batch merchant:key_import merchant:stop_import
         merchant:import_report
         warehouse:orders warehouse:picker warehouse:press counter:counted
+        counter:refund counter:cash_back counter:paid_out
     """,
     RIDER: """
         rider:jobs rider:duty rider:job rider:claim rider:release rider:collect rider:hand_over cash:collected
@@ -70,6 +71,7 @@ def facts(make_order, keyshop):
         "order_id": order.public_id, "shop_id": order.shop.public_id, "line_no": 1, "unit_no": 1, "place": 1,
         "product_id": order.lines.first().product.public_id, "pool_id": pool.public_id, "secret": "guess",
         "import_id": "imp_0", "verb": "start", "what": "open", "panel": "lines", "path": "../settings.py",
+        "refund_no": "rf_0",
     }  # fmt: skip
 
 
