@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from config.ground import clock
-from payments import passes
+from payments import billing, passes
 from payments.aside import Counts, reason
 from payments.models import Run
 from payments.passes import Budget, Pass
@@ -27,6 +27,7 @@ PASSES: dict[str, Pass] = {
     "ask": passes.ask_everything,
     "refunds": passes.push_refunds,
     "orders": passes.compare_orders,
+    "bills": billing.fetch_missing,
     "books": passes.add_up,
 }
 
