@@ -23,6 +23,8 @@ UNLIMITED = {  # the throttles stay in the path, they only never say no
     "LOCKSTEP_API_READS": "60000000",
     "LOCKSTEP_API_WRITES": "60000000",
     "LOCKSTEP_API_WRITE_BURST": "1000000",
+    "LOCKSTEP_LIVE_PER_ACCOUNT": "100000",
+    "LOCKSTEP_LIVE_PER_ADDRESS": "100000",
 }
 TICK = os.sysconf("SC_CLK_TCK")
 OPEN_FILES = 8192

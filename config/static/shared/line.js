@@ -9,7 +9,8 @@
  *
  * Promises: frames of a topic come forward only and none is left out (a gap is asked for again, what was missed while
  * the line was down comes first); a `snapshot` holds the whole state, any other frame what changed. When a way fails
- * twice the next one is tried; while on a lower one the higher ones are tried again and taken without a gap.
+ * twice (one that has worked: six times) the next one is tried; while on a lower one the higher ones are tried again,
+ * and taken without a gap.
  *
  * new Line({url, ticket, headers, ways, climb})   url: the origin (default: the page's). ticket: async, gives a fresh
  *     single-use ticket for each connection (POST /api/v1/live/tickets); without it the session cookie counts.
@@ -28,6 +29,7 @@ const OPEN_MS = 6_000; // within which a way greets, or has failed
 const SILENT_MS = 45_000; // two pings of the server and some
 const POLL_SECONDS = 20;
 const FAILURES = 2; // in a row, without a greeting, before the next way
+const FAILURES_OF_PROVEN = 6; // of a way that has worked here: then rather the server is away
 const SOON_MS = 30; // topics that are asked for together
 
 /* Each way: open(), then says to its line `greeted`, `heard`, `ended`; ask(), drop(), ack() while it is open. */
@@ -215,6 +217,7 @@ export class Line extends EventTarget {
     this.topics = new Map(); // topic → {version, frame, lost, repeats}
     this.rung = 0; // which way is tried, or open
     this.failed = 0; // how often in a row it did not greet
+    this.proven = new Set(); // ways that have worked
     this.tries = 0; // since a frame was heard
     this.climbs = 0;
     this.isWanted = true;
@@ -343,6 +346,7 @@ export class Line extends EventTarget {
     this.carrier = way;
     this.rung = way.rung;
     this.failed = 0;
+    this.proven.add(way.rung);
     way.start();
     old?.close();
     this.#tell("state", { open: true, by: this.ways[this.rung] });
@@ -361,7 +365,8 @@ export class Line extends EventTarget {
       return;
     }
     this.failed += 1;
-    if (this.failed >= FAILURES && globalThis.navigator?.onLine !== false) {
+    const most = this.proven.has(way.rung) ? FAILURES_OF_PROVEN : FAILURES;
+    if (this.failed >= most && globalThis.navigator?.onLine !== false) {
       this.failed = 0;
       this.rung = (this.rung + 1) % this.ways.length;
     }
