@@ -173,7 +173,9 @@ def pass_of(looked_at: int) -> dict[str, float]:
 def test_lists_runs_with_their_zeros(desk):
     """A run that found nothing is as visible as one that did."""
     now = clock.now()
-    Run.objects.create(started_at=now, ended_at=now + timedelta(seconds=2), found={"ask": pass_of(0), "apply": pass_of(3)})
+    Run.objects.create(
+        started_at=now, ended_at=now + timedelta(seconds=2), found={"ask": pass_of(0), "apply": pass_of(3)}
+    )
     text = desk.sam.get(reverse("admin:index")).text
     assert "Asked gateways <b>0</b>" in text
     assert "Paid, not applied <b>3</b>" in text
