@@ -73,7 +73,7 @@ def way_back(world: World, trade: Trade) -> str:
     told = {
         "charset": "utf-8",
         "out_trade_no": trade.no,
-        "method": "alipay.trade.page.pay.return",
+        "method": f"alipay.trade.{trade.form}.pay.return",
         "total_amount": yuan(trade.captured),
         "trade_no": trade.txn_no,
         "auth_app_id": trade.app,

@@ -14,7 +14,9 @@ import orjson
 from payments.simulator.crypto import digits, token
 
 GatewayName = Literal["WECHAT", "ALIPAY"]
-Why = Literal["absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed", "not_enough", "finished"]
+Why = Literal[
+    "absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed", "not_enough", "finished", "forged"
+]
 End = Literal["SUCCESS", "ABNORMAL", "CLOSED"]
 
 
@@ -116,6 +118,7 @@ class Book:
         self._trades: dict[tuple[GatewayName, str], Trade] = {}
         self._tokens: dict[str, Trade] = {}
         self._refunds: dict[tuple[GatewayName, str], Trade] = {}
+        self._numbers: dict[tuple[GatewayName, str], Trade] = {}  # the gateway's own
         for (body,) in self._db.execute("SELECT body FROM trade ORDER BY rowid"):
             self._keep(_revived(orjson.loads(body)))
 
@@ -125,6 +128,13 @@ class Book:
     def find(self, gateway: GatewayName, no: str) -> Trade:
         """Look a trade up by the merchant's number; an overdue one closes now. Raises Refused("absent")."""
         trade = self._trades.get((gateway, no))
+        if trade is None:
+            raise Refused("absent")
+        return self._aged(trade)
+
+    def by_number(self, gateway: GatewayName, txn_no: str) -> Trade:
+        """Look a trade up by the gateway's own number. Raises Refused("absent")."""
+        trade = self._numbers.get((gateway, txn_no))
         if trade is None:
             raise Refused("absent")
         return self._aged(trade)
@@ -147,6 +157,8 @@ class Book:
         """Open a trade; the same number with the same amount is the same trade."""
         known = self._trades.get((trade.gateway, trade.no))
         if known is None:
+            if trade.was_opened:
+                self._number(trade)
             self._keep(trade)
             self.save(trade)
             return trade
@@ -155,16 +167,23 @@ class Book:
             raise Refused("used")
         return known
 
+    def open_up(self, trade: Trade) -> None:
+        """Let the buyer look at it: from then on Alipay knows the trade and has a number for it."""
+        if not trade.was_opened:
+            trade.was_opened = True
+            self._number(trade)
+            self.save(trade)
+
     def pay(self, trade: Trade, amount: int | None = None, coupon: int = 0, *, late: bool = False) -> Letter:
         """Take the customer's money, `late` also when the trade is closed; returns the notification now due."""
         if trade.state == "SUCCESS" or not late:
             self._must_be_open(self._aged(trade))
-        trade.state = "SUCCESS"
         trade.was_opened = True
         trade.captured = trade.amount if amount is None else amount
         trade.coupon = coupon
         trade.paid_at = self._now()
-        trade.txn_no = f"{'42' if trade.gateway == 'WECHAT' else '20'}{int(trade.paid_at):011d}{digits(15)}"
+        self._number(trade)
+        trade.state = "SUCCESS"
         return self.post(trade)
 
     def close(self, trade: Trade) -> None:
@@ -212,11 +231,21 @@ class Book:
         self._trades.clear()
         self._tokens.clear()
         self._refunds.clear()
+        self._numbers.clear()
 
     def _keep(self, trade: Trade) -> None:
         self._trades[trade.gateway, trade.no] = trade
         self._tokens[trade.token] = trade
+        if trade.txn_no:
+            self._numbers[trade.gateway, trade.txn_no] = trade
         self._refunds.update({(trade.gateway, refund.no): trade for refund in trade.refunds})
+
+    def _number(self, trade: Trade) -> None:
+        """Give a trade the gateway's own number: Alipay when it is opened, WeChat Pay when it is paid."""
+        if not trade.txn_no and (trade.gateway == "ALIPAY" or trade.paid_at):
+            prefix = "42" if trade.gateway == "WECHAT" else "20"
+            trade.txn_no = f"{prefix}{int(self._now()):011d}{digits(15)}"
+            self._numbers[trade.gateway, trade.txn_no] = trade
 
     def _aged(self, trade: Trade) -> Trade:
         if trade.state == "NOTPAY" and self._now() >= trade.expires_at:

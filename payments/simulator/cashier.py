@@ -1,75 +1,61 @@
-"""The cashier: the page on which a buyer sees the amount and pays or declines. For people and for browser tests.
+"""The cashier: a buyer opens a payment, pays or declines it. For people, browser tests and the oracle.
 
-server.py routes `/scan` and `/cashier/…` here. Stable hooks: `#state[data-state]`, `#amount`, `#subject`, the buttons
-`#pay` and `#decline` (name `decision`), the link `#back`.
+server.py routes `/scan` and `/cashier/…` here; cashier_page.py writes what is seen.
 """
 
-from html import escape
+import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from payments.simulator import alipay_papers
 from payments.simulator.book import Refused, Trade
+from payments.simulator.cashier_page import Language, State, write
 from payments.simulator.postman import Postman
 from payments.simulator.world import Answer, Request, World, go_to
 
-NAMES: Final = {"WECHAT": "WeChat Pay 微信支付", "ALIPAY": "Alipay 支付宝"}
-SAID: Final = {
-    "open": "Please check the amount, then pay. 请核对金额后付款。",
-    "declined": "You declined. Nothing was paid. 您已取消，没有扣款。",
-    "paid": "Paid. You can return to the shop. 支付成功，请返回商家页面。",
-    "closed": "This payment was closed by the shop. 商家已关闭此订单。",
-    "expired": "This payment has expired. 订单已过期。",
-    "absent": "There is no such payment. 订单不存在。",
-}
-STYLE: Final = """
-:root{color-scheme:light dark;--c:#07803c}
-[data-gateway=ALIPAY]{--c:#0b63ce}
-body{font:1rem/1.5 system-ui,sans-serif;margin:0;display:grid;justify-items:center}
-.banner{width:100%;background:#8a4b00;color:#fff;text-align:center;padding:.5rem 0}
-main{box-sizing:border-box;width:min(26rem,100%);padding:1rem;text-align:center;overflow-wrap:anywhere}
-#amount{font-size:2.5rem;font-variant-numeric:tabular-nums;margin:.5rem 0}
-button,#back{font:inherit;display:block;box-sizing:border-box;width:100%;min-height:3rem;margin:.75rem 0;
-border-radius:.5rem;border:1px solid currentcolor;background:transparent;color:inherit;cursor:pointer}
-#back{line-height:3rem;text-decoration:none}
-#pay{background:var(--c);border-color:var(--c);color:#fff;font-weight:600}
-:focus-visible{outline:3px solid #d18b00;outline-offset:2px}
-"""
+CODE: Final = re.compile(r"(?:.*[=/])?(?:wx)?([0-9a-f]{32})", re.DOTALL)
 
 
 def scan(world: World, request: Request) -> Answer:
     """Lead from the text of a scanned code to its cashier page."""
     trade = find_code(world, request.query.get("code_url", ""))
-    return go_to(f"/cashier/{trade.gateway.lower()}/{trade.token}") if trade else _page(None, "absent", 404)
+    if trade is None:
+        return write(None, "absent", _language(request), status=404)
+    return go_to(f"/cashier/{trade.gateway.lower()}/{trade.token}")
 
 
 def find_code(world: World, code_url: str) -> Trade | None:
-    """Find the trade that a code (weixin://… or https://qr.alipay.com/…) belongs to."""
+    """Find the trade of a code (weixin://…, https://qr.alipay.com/…) or of a mini-program's package (prepay_id=…)."""
+    found = CODE.fullmatch(code_url)
     try:
-        return world.book.by_token(code_url.rpartition("=")[2].rpartition("/")[2])
+        return world.book.by_token(found[1]) if found else None
     except Refused:
         return None
 
 
 async def serve(world: World, postman: Postman, request: Request, token: str) -> Answer:
     """Show a payment (GET) or do what the buyer decided (POST)."""
+    language = _language(request)
     try:
         trade = world.book.by_token(token)
     except Refused:
-        return _page(None, "absent", 404)
-    if not trade.was_opened:
-        trade.was_opened = True
-        world.book.save(trade)
-    if request.method != "POST":
-        return _page(trade, _state(trade))
-    decision = request.form.get("decision")
-    world.note("cashier", trade.no, decision=decision)
-    if decision != "pay":
-        return _page(trade, "declined" if trade.state == "NOTPAY" else _state(trade))
-    try:
-        pay(world, postman, trade)
-    except Refused:
-        return _page(trade, _state(trade), 409)
-    return go_to(alipay_papers.way_back(world, trade) if trade.return_url else request.path)
+        return write(None, "absent", language, status=404)
+    world.book.open_up(trade)
+    decision = request.form.get("decision") if request.method == "POST" else None
+    if decision is not None:
+        world.note("cashier", trade.no, decision=decision)
+    state, status, keep = _state(trade), 200, _redirect_url(request)
+    if decision == "pay":
+        try:
+            pay(world, postman, trade)
+        except Refused:
+            state, status = _state(trade), 409
+        else:
+            return go_to(_way_back(world, trade, keep) or request.path)
+    elif decision is not None and state == "open":
+        state = "declined"
+    back = _way_back(world, trade, keep) if state == "paid" else keep or trade.return_url
+    return write(trade, state, language, back, keep, status)
 
 
 def pay(
@@ -120,7 +106,7 @@ async def capture_late(world: World, postman: Postman, trade: Trade) -> None:
         world.note("paid after close", trade.no)
 
 
-def _state(trade: Trade) -> str:
+def _state(trade: Trade) -> State:
     if trade.state == "SUCCESS":
         return "paid"
     if trade.state == "CLOSED":
@@ -128,38 +114,18 @@ def _state(trade: Trade) -> str:
     return "open"
 
 
-def _page(trade: Trade | None, state: str, status: int = 200) -> Answer:
-    name = NAMES[trade.gateway] if trade else "Cashier 收银台"
-    gateway = trade.gateway if trade else ""
-    html = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<style>{STYLE}</style></head><body data-gateway="{gateway}">'
-        '<header class="banner">simulator: no money moves · 模拟器，不会产生真实扣款</header>'
-        f"<main><h1>{name}</h1>{_order(trade)}"
-        f'<p id="state" role="status" data-state="{state}">{SAID[state]}</p>'
-        f"{_buttons(trade, state)}</main></body></html>"
-    )
-    return Answer(status=status, body=html.encode(), content_type="text/html; charset=utf-8")
+def _way_back(world: World, trade: Trade, redirect_url: str) -> str:
+    """Where a buyer who paid goes: Alipay signs the shop's address, WeChat Pay's h5 takes the one it was given."""
+    return alipay_papers.way_back(world, trade) if trade.return_url else redirect_url
 
 
-def _order(trade: Trade | None) -> str:
-    if trade is None:
-        return ""
-    fen = trade.captured or trade.amount
-    return (
-        f'<p id="subject">{escape(trade.subject)}</p><p id="amount">¥{fen // 100}.{fen % 100:02d}</p>'
-        f'<p>No. <span id="number">{escape(trade.no)}</span></p>'
-    )
+def _redirect_url(request: Request) -> str:
+    """Read the address that a shop hung on to the h5_url; "" unless it leads into the web."""
+    wanted = request.query.get("redirect_url", "")
+    return wanted if urlsplit(wanted).scheme in {"http", "https"} else ""
 
 
-def _buttons(trade: Trade | None, state: str) -> str:
-    if trade is None:
-        return ""
-    back = f'<a id="back" href="{escape(trade.return_url)}">Back to the shop 返回商家</a>' if trade.return_url else ""
-    if state not in {"open", "declined"}:
-        return back
-    return (
-        '<form method="post"><button id="pay" name="decision" value="pay">Pay 确认付款</button>'
-        f'<button id="decline" name="decision" value="decline">Decline 取消</button></form>{back}'
-    )
+def _language(request: Request) -> Language:
+    """Choose what the link asks for, then what the browser prefers."""
+    wanted = request.query.get("lang") or request.headers.get("accept-language", "")
+    return "zh-Hans" if wanted.lower().startswith("zh") else "en"

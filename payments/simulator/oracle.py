@@ -11,6 +11,7 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
     POST /oracle/pay                   pay as the customer: {"out_trade_no" or "code_url", "amount"?, "coupon"?,
                                        "late"?: true also when it is closed,
                                        "silent"?: true loses its notification}
+    POST /oracle/request_payment       what a mini-program hands to wx.requestPayment: checks its paySign, then pays
     POST /oracle/console_refund        refund at the gateway's own console: {"out_trade_no", "amount", "notify"?}
     POST /oracle/finish_refund         end a stuck or ABNORMAL one: {"out_trade_no", "out_refund_no", "state"?}
     POST /oracle/notify                write a notification: {"out_trade_no", "as"?, "refund"?} → {"headers", "body"}
@@ -21,11 +22,12 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
 """
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final, get_args
 
-from payments.simulator import cashier, refunds
+from payments.simulator import cashier, crypto, refunds, wechat
 from payments.simulator.book import End, Letter, Refused, Trade
 from payments.simulator.faults import NoSuchFault
 from payments.simulator.postman import Postman, Variant
@@ -111,6 +113,22 @@ def _pay(world: World, postman: Postman, ask: Ask) -> Any:
     return _told(trade)
 
 
+def _request_payment(world: World, postman: Postman, ask: Ask) -> Any:
+    """Pay as WeChat does when a mini-program asks: the package must be the merchant's, signed and fresh."""
+    lines = "".join(f"{ask[name]}\n" for name in ("appId", "timeStamp", "nonceStr", "package"))
+    is_signed = ask["signType"] == "RSA" and crypto.verifies(
+        world.keys.wechat_merchant.public_key(), lines.encode(), ask["paySign"]
+    )
+    is_fresh = abs(time.time() - int(ask["timeStamp"])) < wechat.LIFETIME_SECONDS
+    if not (is_signed and is_fresh and ask["appId"] == world.keys.names.appid):
+        raise Refused("forged")
+    trade = find(world, {"code_url": ask["package"]})
+    if trade.form != "jsapi":
+        raise Refused("absent")
+    cashier.pay(world, postman, trade)
+    return {"errMsg": "requestPayment:ok", "out_trade_no": trade.no}
+
+
 def _console_refund(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
     is_told = bool(ask.get("notify", trade.gateway == "ALIPAY"))  # what each gateway does by itself
@@ -180,6 +198,7 @@ DOORS: Final[dict[tuple[str, str], Callable[[World, Postman, Ask], Any]]] = {
     ("GET", "faults"): _faults,
     ("POST", "faults"): _set_faults,
     ("POST", "pay"): _pay,
+    ("POST", "request_payment"): _request_payment,
     ("POST", "console_refund"): _console_refund,
     ("POST", "finish_refund"): _finish_refund,
     ("POST", "notify"): _notify,

@@ -28,6 +28,7 @@ INDEX: Final = (
 WECHAT_DOORS: Final = (  # method, path, operation; the group is the number or the form
     ("POST", re.compile(r"/v3/pay/transactions/(native|jsapi|h5)"), "create"),
     ("GET", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)"), "query"),
+    ("GET", re.compile(r"/v3/pay/transactions/id/([^/]+)"), "query_by_id"),
     ("POST", re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)/close"), "close"),
     ("POST", re.compile(r"/v3/refund/domestic/refunds()"), "refund"),
     ("GET", re.compile(r"/v3/refund/domestic/refunds/([^/]+)"), "query_refund"),
@@ -133,7 +134,7 @@ class Server:
             found = door.fullmatch(request.path) if method == request.method else None
             if found:
                 do = partial(wechat.answer, self._world, self._postman, request, operation, found[1])
-                return await self._gateway(request, operation, do)
+                return await self._gateway(request, operation.partition("_by_")[0], do)
         absent = as_json({"code": "RESOURCE_NOT_EXISTS", "message": "无此接口"}, 404)
         return wechat_papers.signed(self._world, absent, request.headers.get("wechatpay-serial", ""))
 

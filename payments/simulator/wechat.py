@@ -20,6 +20,9 @@ from payments.simulator.world import Answer, Request, World, as_json
 FRESH_SECONDS: Final = 300
 LIFETIME_SECONDS: Final = 7200  # of a payment without time_expire
 NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*]{6,32}")
+REFUND_NUMBER: Final = re.compile(r"[0-9A-Za-z_\-|*@]{1,64}")
+NOTIFY_URL: Final = re.compile(r"https?://[^?\s]{1,240}")
+MOST_FEN: Final = 10**11
 AUTHORIZATION: Final = re.compile(r'(\w+)="([^"]*)"')
 WORDS: Final[dict[Why, tuple[int, str, str]]] = {
     "absent": (404, "ORDER_NOT_EXIST", "订单不存在"),
@@ -32,6 +35,7 @@ WORDS: Final[dict[Why, tuple[int, str, str]]] = {
     "changed": (400, "INVALID_REQUEST", "退款金额与之前请求不一致"),
     "not_enough": (403, "NOT_ENOUGH", "基本账户余额不足"),
     "finished": (400, "INVALID_REQUEST", "订单已超过可退款的最大期限"),
+    "forged": (401, "SIGN_ERROR", "签名错误"),
 }
 
 
@@ -47,7 +51,7 @@ async def answer(world: World, postman: Postman, request: Request, operation: st
         done = _error(*WORDS[no.why])
         if no.why == "absent" and operation in {"refund", "query_refund"}:
             done = _error(404, "RESOURCE_NOT_EXISTS", "查询的资源不存在")
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         done = _error(400, "PARAM_ERROR", f"参数错误: {error}")
     return papers.signed(world, done, key_id)
 
@@ -81,19 +85,20 @@ async def _do(world: World, postman: Postman, request: Request, operation: str, 
     if operation == "create":
         return await _create(world, postman, request, part)
     if operation == "close":
-        _own(world, json.loads(request.body)["mchid"])
+        _own(world, _document(request)["mchid"])
         cashier.close(world, postman, world.book.find("WECHAT", part))
         return Answer(status=204, subject=part)
     if operation == "refund":
-        return _refund(world, postman, json.loads(request.body))
+        return _refund(world, postman, _document(request))
     return _tell(world, request, operation, part)
 
 
 def _tell(world: World, request: Request, operation: str, part: str) -> Answer:
     """Answer what only reads."""
-    if operation == "query":
+    if operation in {"query", "query_by_id"}:
         _own(world, request.query["mchid"])
-        return _about(part, as_json(papers.payment(world.book.find("WECHAT", part))))
+        trade = world.book.find("WECHAT", part) if operation == "query" else world.book.by_number("WECHAT", part)
+        return _about(trade.no, as_json(papers.payment(trade)))
     if operation == "query_refund":
         trade, refund = world.book.find_refund("WECHAT", part)
         return _about(trade.no, as_json(papers.refund_told(world, trade, refund)))
@@ -102,14 +107,21 @@ def _tell(world: World, request: Request, operation: str, part: str) -> Answer:
     return as_json(papers.certificates(world))
 
 
+def _document(request: Request) -> dict[str, Any]:
+    """Read a JSON object; anything else is a wrong parameter."""
+    told = json.loads(request.body)
+    if not isinstance(told, dict):
+        raise TypeError("body")
+    return told
+
+
 async def _create(world: World, postman: Postman, request: Request, form: str) -> Answer:
-    ask = json.loads(request.body)
-    trade = world.book.open(_asked(world, ask, form))
+    trade = world.book.open(_asked(world, _document(request), form))
     if world.faults.strikes("early", "create"):
         await postman.send_first(trade, world.book.pay(trade))
     told = {
         "native": {"code_url": f"weixin://wxpay/bizpayurl?pr={trade.token}"},
-        "h5": {"h5_url": f"{request.base}/cashier/wechat/{trade.token}"},
+        "h5": {"h5_url": f"{request.base}/cashier/wechat/{trade.token}?package={trade.token[:10]}"},
         "jsapi": {"prepay_id": f"wx{trade.token}"},
     }
     return _about(trade.no, as_json(told[form]))
@@ -118,19 +130,20 @@ async def _create(world: World, postman: Postman, request: Request, form: str) -
 def _asked(world: World, ask: Mapping[str, Any], form: str) -> Trade:
     """Read a create request; ValueError names the field that is wrong."""
     _own(world, ask["mchid"])
-    total, now = ask["amount"]["total"], world.clock.now()
+    amount, payer, scene, now = ask["amount"], ask.get("payer") or {}, ask.get("scene_info") or {}, world.clock.now()
     expires = ask.get("time_expire")
     expires_at = datetime.fromisoformat(expires).timestamp() if expires else now + LIFETIME_SECONDS
     wrong = {
         "appid": ask["appid"] != world.keys.names.appid,
         "out_trade_no": not NUMBER.fullmatch(ask["out_trade_no"]),
-        "amount.total": type(total) is not int or total <= 0,
-        "amount.currency": ask["amount"].get("currency", "CNY") != "CNY",
-        "description": not 1 <= len(ask["description"]) <= 127,
-        "notify_url": not re.fullmatch(r"https?://[^?\s]{1,240}", ask["notify_url"]),
+        "amount.total": not _is_amount(amount["total"]),
+        "amount.currency": amount.get("currency", "CNY") != "CNY",
+        "description": not 1 <= len(_text(ask["description"])) <= 127,
+        "notify_url": not NOTIFY_URL.fullmatch(ask["notify_url"]),
         "time_expire": expires_at <= now,
-        "payer": form == "jsapi" and not ask.get("payer", {}).get("openid"),
-        "scene_info": form == "h5" and not ask.get("scene_info", {}).get("payer_client_ip"),
+        "payer.openid": form == "jsapi" and not 1 <= len(_text(payer.get("openid", ""))) <= 128,
+        "scene_info.payer_client_ip": form == "h5" and not _text(scene.get("payer_client_ip", "")),
+        "scene_info.h5_info.type": form == "h5" and not _text(scene.get("h5_info", {}).get("type", "")),
     }
     if any(wrong.values()):
         raise ValueError(", ".join(field for field, is_wrong in wrong.items() if is_wrong))
@@ -139,32 +152,47 @@ def _asked(world: World, ask: Mapping[str, Any], form: str) -> Trade:
         no=ask["out_trade_no"],
         merchant=ask["mchid"],
         app=ask["appid"],
-        amount=total,
+        amount=amount["total"],
         currency="CNY",
         subject=ask["description"],
         form=form,
         notify_url=ask["notify_url"],
         return_url="",
-        openid=ask["payer"]["openid"] if form == "jsapi" else "",
+        openid=payer["openid"] if form == "jsapi" else "",
         created_at=now,
         expires_at=expires_at,
     )
 
 
 def _refund(world: World, postman: Postman, ask: Mapping[str, Any]) -> Answer:
-    trade = world.book.find("WECHAT", ask["out_trade_no"])
-    if trade.state == "SUCCESS" and ask["amount"]["total"] != trade.captured:
+    if ask.get("transaction_id"):
+        trade = world.book.by_number("WECHAT", ask["transaction_id"])
+    else:
+        trade = world.book.find("WECHAT", ask["out_trade_no"])
+    amount, no, notify_url = ask["amount"], ask["out_refund_no"], ask.get("notify_url", "")
+    wrong = {
+        "out_refund_no": not REFUND_NUMBER.fullmatch(no),
+        "amount.refund": not _is_amount(amount["refund"]),
+        "amount.currency": amount["currency"] != "CNY",
+        "reason": len(_text(ask.get("reason", ""))) > 80,
+        "notify_url": bool(notify_url) and not NOTIFY_URL.fullmatch(notify_url),
+    }
+    if any(wrong.values()):
+        raise ValueError(", ".join(field for field, is_wrong in wrong.items() if is_wrong))
+    if trade.state == "SUCCESS" and amount["total"] != trade.captured:
         raise Refused("changed")
-    refund, _ = refunds.ask(
-        world,
-        postman,
-        trade,
-        str(ask["out_refund_no"]),
-        ask["amount"]["refund"],
-        ask.get("reason", ""),
-        ask.get("notify_url", ""),
-    )
+    refund, _ = refunds.ask(world, postman, trade, no, amount["refund"], ask.get("reason", ""), notify_url)
     return _about(trade.no, as_json(papers.refund_told(world, trade, refund)))
+
+
+def _is_amount(fen: object) -> bool:
+    return type(fen) is int and 0 < fen <= MOST_FEN
+
+
+def _text(told: object) -> str:
+    if not isinstance(told, str):
+        raise TypeError("a text is expected")
+    return told
 
 
 def _own(world: World, mchid: str) -> None:

@@ -59,7 +59,7 @@ def payment(trade: Trade) -> dict[str, Any]:
         "trade_state": shown,
         "trade_state_desc": SHOWN[shown],
         "amount": {"total": trade.amount, "currency": trade.currency, "payer_currency": trade.currency},
-        "promotion_detail": [],
+        "promotion_detail": [_coupon(trade)] if trade.coupon else [],
     }
     if trade.state == "SUCCESS":
         told |= {
@@ -72,6 +72,21 @@ def payment(trade: Trade) -> dict[str, Any]:
         }
         told["amount"] |= {"total": trade.captured, "payer_total": trade.captured - trade.coupon}
     return told
+
+
+def _coupon(trade: Trade) -> dict[str, Any]:
+    """Describe what the gateway itself paid for the buyer."""
+    return {
+        "coupon_id": trade.token[:8],
+        "name": "simulated coupon",
+        "scope": "GLOBAL",
+        "type": "CASH",
+        "amount": trade.coupon,
+        "wechatpay_contribute": trade.coupon,
+        "merchant_contribute": 0,
+        "other_contribute": 0,
+        "currency": trade.currency,
+    }
 
 
 def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
@@ -91,7 +106,7 @@ def refund_told(world: World, trade: Trade, refund: Refund) -> dict[str, Any]:
             **_refund_amount(trade, refund),
             "settlement_refund": refund.amount,
             "settlement_total": trade.captured,
-            "discount_refund": 0,
+            "discount_refund": _discount(trade, refund),
             "currency": trade.currency,
         },
     }
@@ -116,9 +131,14 @@ def _refund_amount(trade: Trade, refund: Refund) -> dict[str, int]:
     return {
         "total": trade.captured,
         "refund": refund.amount,
-        "payer_total": trade.captured,
-        "payer_refund": refund.amount,
+        "payer_total": trade.captured - trade.coupon,
+        "payer_refund": refund.amount - _discount(trade, refund),
     }
+
+
+def _discount(trade: Trade, refund: Refund) -> int:
+    """Fen of a refund that go back to the coupon, not to the payer."""
+    return trade.coupon * refund.amount // trade.captured
 
 
 def certificates(world: World) -> dict[str, Any]:
