@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from payments import inbox
 from payments.gateways import GATEWAYS
-from payments.gateways.base import Channel, Forged, Misconfigured, Reply
+from payments.gateways.base import Channel, Forged, Gateway, GatewayError, Notification, Reply
 from payments.services import hear_notification
 
 LARGEST = 65_536  # bytes; a genuine notification has less than 4 KiB
@@ -29,17 +29,23 @@ app_name = "callbacks"
 def receive(request: HttpRequest, channel: Channel) -> HttpResponse:
     """Answer one notification: success when its fact is kept, 401 when it is forged, 5xx when it must come again."""
     gateway = GATEWAYS[channel]
-    body = request.read(LARGEST)  # the rest of a longer one is not read: it is cut, so it is forged
+    body = request.read(LARGEST + 1)  # the rest of a longer one is not read
     try:
-        notice = gateway.parse_notification(request.headers, body)
+        notice = _believed(gateway, request, body)
+        hear_notification(channel, notice, request.headers, body)
     except Forged as forged:
         inbox.keep_forged(channel, str(forged), request.headers, body)
         return _as_response(gateway.acknowledge(ok=False))
-    except Misconfigured:
-        logger.exception("%s: a notification cannot be verified", channel)
+    except GatewayError:
+        logger.exception("%s: a notification cannot be verified or proven now", channel)
         return HttpResponse(status=503)
-    hear_notification(channel, notice, request.headers, body)
     return _as_response(gateway.acknowledge(ok=True))
+
+
+def _believed(gateway: Gateway, request: HttpRequest, body: bytes) -> Notification:
+    if len(body) > LARGEST:
+        raise Forged("shape", "too long")
+    return gateway.parse_notification(request.headers, body)
 
 
 def _as_response(reply: Reply) -> HttpResponse:

@@ -2,10 +2,13 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import orjson
+from django.db.models import CharField, Count, F, Func, Value
 
+from config.ground import clock
 from config.ground.limits import Limit, wait_ms
 from payments.gateways.base import Seen
 from payments.models import InboxEntry
@@ -26,12 +29,28 @@ def keep(channel: str, dedupe_key: str, out_trade_no: str, headers: Mapping[str,
             channel=channel,
             source=Source.NOTIFY,
             dedupe_key=dedupe_key[:128],
-            out_trade_no=out_trade_no,
+            out_trade_no=out_trade_no[:32],  # ours have no more; another system's is an orphan here
             verified=True,
             headers=_headers(headers),
             body=body[:KEPT_BYTES],
         )
     )
+
+
+def processed(entry: InboxEntry) -> None:
+    """Say that what it told is written down; what stays without it is an orphan."""
+    InboxEntry.objects.filter(pk=entry.pk, processed_at__isnull=True).update(processed_at=clock.now())
+
+
+def refused_counts(since: timedelta = timedelta(days=1)) -> dict[str, int]:
+    """How many notifications were refused lately, by channel and reason, such as {"WECHAT stale": 3}.
+
+    At most 600 a minute and channel are kept, so a flood is told as at least so many.
+    """
+    refused = InboxEntry.objects.filter(verified=False, received_at__gte=clock.now() - since)
+    reason = Func(F("reject_reason"), Value(":"), Value(1), function="split_part", output_field=CharField())
+    rows = refused.annotate(reason=reason).values_list("channel", "reason").annotate(n=Count("pk"))
+    return {f"{channel} {why}": count for channel, why, count in rows.order_by("channel", "reason")}
 
 
 def keep_answer(channel: str, seen: Seen, source: str) -> InboxEntry:
@@ -71,7 +90,7 @@ def keep_forged(channel: str, reason: str, headers: Mapping[str, str], body: byt
         channel=channel,
         source=Source.NOTIFY,
         verified=False,
-        reject_reason=reason[:120],
+        reject_reason=reason.replace("\x00", "")[:120],
         headers=_headers(headers),
         body=body[:KEPT_BYTES],
     )

@@ -17,6 +17,11 @@ GATEWAYS: dict[Channel, Gateway] = {
 }
 
 
+def resting() -> list[Channel]:
+    """The channels that failed too often just now, as far as this process has seen."""
+    return [channel for channel, gateway in GATEWAYS.items() if not gateway.is_available]
+
+
 def notify_url(channel: Channel) -> str:
     """Where this channel's gateway reports to us, such as `https://shop.example/callbacks/wechat`."""
     return f"{accounts.notify_base()}/callbacks/{channel.lower()}"

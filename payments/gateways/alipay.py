@@ -34,7 +34,7 @@ from payments.gateways.base import (
 from payments.gateways.breaker import Breaker
 
 TIMEOUTS: Final = (2.0, 5.0)  # seconds to connect, to answer
-UNREADABLE: Final = (KeyError, ValueError, TypeError)
+UNREADABLE: Final = (KeyError, ValueError, TypeError, AttributeError)
 Answer = TypeVar("Answer")
 NOT_IN_SUBJECT: Final = str.maketrans("/=&", "   ")  # Alipay refuses these characters
 METHODS: Final[dict[Form, tuple[str, str]]] = {  # form → method, product code
@@ -163,9 +163,12 @@ class Alipay:
         """Verify a form-encoded notification, then whose it is and what it says. Raises Forged."""
         del headers  # everything that counts is in the signed body
         try:
-            told = dict(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100))
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=100)
         except ValueError as error:
             raise Forged("shape", "no form") from error
+        told = dict(pairs)
+        if len(told) != len(pairs):  # which of them was signed, nobody can say
+            raise Forged("shape", "a field twice")
         account = self._account()
         signed = signing.canonical(told, leave_out=frozenset({"sign", "sign_type"}))
         if told.get("sign_type") != "RSA2" or not signing.is_genuine(signed, told.get("sign", ""), account.public_key):

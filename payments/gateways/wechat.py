@@ -39,7 +39,7 @@ TIMEOUTS: Final = (2.0, 5.0)  # seconds to connect, to answer
 FRESH_SECONDS: Final = 300  # older or further ahead is a replay
 BEIJING: Final = timezone(timedelta(hours=8))
 HEADERS: Final = ("signature", "timestamp", "nonce", "serial", "signature-type")
-UNREADABLE: Final = (KeyError, ValueError, TypeError)
+UNREADABLE: Final = (KeyError, ValueError, TypeError, AttributeError)
 KINDS: Final[dict[Form, WeChatPayType]] = {
     "native": WeChatPayType.NATIVE,
     "h5": WeChatPayType.H5,

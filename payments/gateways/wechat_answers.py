@@ -5,6 +5,7 @@ a forgery or an answer nobody understood.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -43,7 +44,7 @@ def payment(told: Mapping[str, Any]) -> Seen:
         state=state,
         gateway_txn_no=told.get("transaction_id", ""),
         amount_minor=total,
-        currency=amount.get("currency", "CNY"),
+        currency=_currency(amount),
         paid_at=_moment(told.get("success_time")),
         merchant_account=told["mchid"],
         raw=told,
@@ -58,7 +59,7 @@ def refund(told: Mapping[str, Any], status: str, merchant_account: str) -> Refun
         state=REFUND_STATES[told[status]],
         gateway_refund_no=told.get("refund_id", ""),
         amount_minor=_whole(told["amount"]["refund"]),
-        currency=told["amount"].get("currency", "CNY"),
+        currency=_currency(told["amount"]),
         refunded_at=_moment(told.get("success_time")),
         merchant_account=merchant_account,
         raw=told,
@@ -82,6 +83,14 @@ def _whole(amount: object) -> int:
         message = f"{amount!r} is no amount"
         raise ValueError(message)
     return amount
+
+
+def _currency(amount: Mapping[str, Any]) -> str:
+    code = amount.get("currency", "CNY")
+    if not re.fullmatch("[A-Z]{3}", code):
+        message = f"{code!r} is no currency"
+        raise ValueError(message)
+    return str(code)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -20,9 +20,11 @@ Letter = tuple[dict[str, str], bytes]
 
 
 def platform_key(simulator: Simulator, gateway: str) -> RSAPrivateKey:
-    """The key with which the simulated gateway signs."""
-    file = simulator.gateway_dir.parent / "state" / "keys" / f"{gateway}_platform_private.pem"
-    key = load_pem_private_key(file.read_bytes(), password=None)
+    """The key with which the simulated gateway signs now."""
+    folder, name = simulator.gateway_dir.parent / "state" / "keys", f"{gateway}_platform_private.pem"
+    if gateway == "wechat":
+        name = json.loads((folder / "wechat_platform.json").read_text())[accounts.wechat().public_key_id]
+    key = load_pem_private_key((folder / name).read_bytes(), password=None)
     assert isinstance(key, RSAPrivateKey)
     return key
 

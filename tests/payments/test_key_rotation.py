@@ -167,3 +167,19 @@ def test_keys_changing_while_a_folder_is_half_written_come_again(folder, simulat
     answer = client.post("/callbacks/wechat", letter[1], content_type="application/json", headers=letter[0])
     assert answer.status_code == 503
     assert refused_letters() == []
+
+
+def test_a_whole_change_of_keys_is_noticed_by_nobody(simulator, opened):
+    """One key, then both, each signing in turn, then the new one alone; every letter and answer is believed."""
+    gateway, no = GATEWAYS["WECHAT"], opened("native")
+    simulator.pay(no)
+    serials = set()
+    for change in ({}, {"retire": True}):
+        simulator.tell("rotate", **change)
+        for _ in range(4):
+            letter = simulator.notice(no)
+            serials.add({name.lower(): value for name, value in letter[0].items()}["wechatpay-serial"])
+            assert gateway.parse_notification(*letter).payment.out_trade_no == no
+            assert gateway.query(no).state == "SUCCESS"
+    assert len(serials) == 2
+    assert list(accounts.wechat().public_keys) == [accounts.wechat().public_key_id]

@@ -215,3 +215,38 @@ def test_a_payment_nobody_knows_is_put_before_support(silent, door, make_order):
     assert deliver(door, "WECHAT", letter).status_code == 204
     found = Difference.objects.get()
     assert (found.kind, found.theirs_minor) == ("GATEWAY_ONLY", order.total_minor)
+
+
+@pytest.mark.parametrize("channel", ["WECHAT", "ALIPAY"])
+def test_a_refund_at_the_gateways_console_is_booked_when_it_tells(channel, simulator, door, make_order):
+    """Nobody here asked for it: the letter is the first we hear."""
+    order = make_order(paid=False)
+    attempt = start(order, channel)
+    if attempt.redirect_url:
+        simulator.http.get(attempt.redirect_url, follow_redirects=True).raise_for_status()
+    simulator.pay(attempt.out_trade_no)
+    until(lambda: fresh(order).payment_status == "PAID")
+    for amount, total in ((100, 100), (250, 350)):
+        simulator.tell("console_refund", out_trade_no=attempt.out_trade_no, amount=amount, notify=True)
+        until(lambda total=total: fresh(attempt).refunded_minor == total)
+    assert [refund.amount_minor for refund in refunds_of(attempt)] == [100, 250]
+    assert {(refund.state, refund.actor, refund.found_by) for refund in refunds_of(attempt)} == {
+        ("SUCCESS", "gateway", "NOTIFY")
+    }
+    assert (fresh(order).payment_status, fresh(order).returned_minor) == ("PARTLY_REFUNDED", 350)
+    until(lambda: not InboxEntry.objects.filter(source="NOTIFY", processed_at=None).exists())
+    assert Difference.objects.count() == 0
+
+
+def test_a_console_refund_that_cannot_be_proven_now_comes_again(simulator, door, make_order):
+    """Alipay names only the sum of all refunds: while it does not answer, the letter is not acknowledged."""
+    order = make_order(paid=False)
+    attempt = start(order, "ALIPAY")
+    simulator.http.get(attempt.redirect_url, follow_redirects=True).raise_for_status()
+    simulator.pay(attempt.out_trade_no)
+    until(lambda: fresh(order).payment_status == "PAID")
+    simulator.faults(error_before={"rate": 1, "on": "query_refund", "times": 1})
+    simulator.tell("console_refund", out_trade_no=attempt.out_trade_no, amount=100, notify=True)
+    until(lambda: fresh(attempt).refunded_minor == 100)
+    assert simulator.fired("error_before") == 1
+    assert len(refunds_of(attempt)) == 1
