@@ -152,7 +152,8 @@ class Sender:
     async def _prove(self, asked: Asked) -> None:
         body = orjson.dumps({"eventType": "webhook.challenge", "payload": {"challenge": asked.token}})
         headers = signing.headers(asked.secrets, ids.new_id("msg"), int(clock.now().timestamp()), body)
-        self._proofs.append((asked, await self._transport.post(asked.url, headers, body)))
+        answer = await self._transport.post(asked.url, headers, body)
+        self._proofs.append((asked, answer))  # not before: a round may have begun a new list meanwhile
         self._news.set()
 
     async def _ask(self, work: Callable[..., T], *arguments: object) -> T:
