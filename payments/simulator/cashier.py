@@ -51,7 +51,7 @@ async def serve(world: World, postman: Postman, request: Request, token: str) ->
         except Refused:
             state, status = _state(trade), 409
         else:
-            return go_to(_way_back(world, trade, keep) or request.path)
+            return go_to(_way_back(world, trade, keep) or f"{request.path}?lang={language}")
     elif decision is not None and state == "open":
         state = "declined"
     back = _way_back(world, trade, keep) if state == "paid" else keep or trade.return_url

@@ -23,9 +23,9 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "WECHAT": "WeChat Pay",
         "ALIPAY": "Alipay",
         "": "Cashier",
-        "total": "To pay",
-        "number": "Order number",
-        "until": "Pay before",
+        "total": "Amount",
+        "number": "Payment number",
+        "until": "Pay before (Beijing time)",
         "open": "Check the amount, then pay.",
         "declined": "You declined. Nothing was paid; you may still pay.",
         "paid": "Paid. The shop is told; you can close this page.",
@@ -41,9 +41,9 @@ WORDS: Final[dict[Language, dict[str, str]]] = {
         "WECHAT": "微信支付",
         "ALIPAY": "支付宝",
         "": "收银台",
-        "total": "应付金额",
-        "number": "订单号",
-        "until": "支付截止",
+        "total": "金额",
+        "number": "支付单号",
+        "until": "支付截止（北京时间）",
         "open": "请核对金额，然后付款。",
         "declined": "您已取消，没有扣款；仍可继续付款。",
         "paid": "支付成功，已通知商家，可以关闭此页。",
@@ -106,7 +106,7 @@ def write(
 def _order(trade: Trade | None, state: State, words: dict[str, str]) -> str:
     if trade is None:
         return ""
-    until = f"{datetime.fromtimestamp(trade.expires_at, tz=BEIJING):%H:%M:%S}"
+    until = f"{datetime.fromtimestamp(trade.expires_at, tz=BEIJING):%Y-%m-%d %H:%M:%S}"
     deadline = f"<dt>{words['until']}</dt><dd>{until}</dd>" if state in {"open", "declined"} else ""
     return (
         f'<dl><dt>{words["total"]}</dt><dd id="amount">{_yuan(trade)}</dd>'

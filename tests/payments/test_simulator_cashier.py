@@ -1,5 +1,7 @@
 """The cashier as a buyer meets it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from payments.gateways import GATEWAYS
@@ -87,3 +89,84 @@ def test_an_unknown_code_is_told_so(path, simulator):
 def test_a_subject_is_text_not_markup(simulator, opened):
     no = opened("native", subject="<script>alert(1)</script>")
     assert "<script>" not in simulator.http.get(cashier(simulator, no)).text
+
+
+def test_after_declining_one_may_pay(simulator, opened):
+    no = opened("native")
+    simulator.http.post(cashier(simulator, no), data={"decision": "decline"})
+    page = simulator.http.post(cashier(simulator, no), data={"decision": "pay"}, follow_redirects=True).text
+    assert 'data-state="paid"' in page
+
+
+@pytest.mark.parametrize("decision", [None, "", "both", "PAY"])
+def test_anything_but_pay_moves_nothing(decision, simulator, opened):
+    no = opened("native")
+    simulator.http.post(cashier(simulator, no), data={"decision": decision} if decision is not None else {})
+    assert simulator.trade(no)["state"] == "NOTPAY"
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "language", "word"),
+    [
+        ({}, "", "en", "Pay ¥12.34"),
+        ({"accept-language": "zh-CN,zh;q=0.9"}, "", "zh-Hans", "支付 ¥12.34"),
+        ({"accept-language": "zh-CN"}, "?lang=en", "en", "Pay ¥12.34"),
+        ({}, "?lang=zh-Hans", "zh-Hans", "支付 ¥12.34"),
+        ({"accept-language": "de"}, "?lang=de", "en", "Pay ¥12.34"),
+    ],
+)
+def test_speaks_the_buyers_language(headers, query, language, word, simulator, opened):
+    page = simulator.http.get(cashier(simulator, opened("native")) + query, headers=headers).text
+    assert f'<html lang="{language}">' in page
+    assert word in page
+
+
+def test_keeps_the_language_through_paying(simulator, opened):
+    address = cashier(simulator, opened("native")) + "?lang=zh-Hans"
+    paid = simulator.http.post(address, data={"decision": "pay"}, follow_redirects=True)
+    assert '<html lang="zh-Hans">' in paid.text
+    assert "支付成功" in paid.text
+
+
+def test_wechats_h5_page_returns_to_the_address_that_the_shop_hung_on(simulator, ask):
+    created = GATEWAYS["WECHAT"].create(ask("h5"))
+    address = f"{created.redirect_url}&redirect_url=https%3A%2F%2Fshop.example%2Forders%2Fx%2F"
+    assert 'href="https://shop.example/orders/x/"' in simulator.http.get(address).text
+    paid = simulator.http.post(address, data={"decision": "pay"})
+    assert paid.headers["location"] == "https://shop.example/orders/x/"
+
+
+@pytest.mark.parametrize("bad", ["javascript:alert(1)", "data:text/html,x", "//evil.example", '"><script>'])
+def test_no_link_leads_anywhere_but_into_the_web(bad, simulator, ask):
+    created = GATEWAYS["WECHAT"].create(ask("h5"))
+    page = simulator.http.get(created.redirect_url, params={"redirect_url": bad}).text
+    assert 'id="back"' not in page
+    assert "<script" not in page
+    location = simulator.http.post(created.redirect_url, params={"redirect_url": bad}, data={"decision": "pay"})
+    assert location.headers["location"].startswith("/cashier/")
+
+
+def test_after_paying_by_alipay_the_link_back_is_signed(simulator, opened):
+    no = opened("page")
+    assert 'href="http://127.0.0.1:9/orders/x/"' in simulator.http.get(cashier(simulator, no)).text
+    simulator.pay(no)
+    page = simulator.http.get(cashier(simulator, no)).text
+    assert "sign_type=RSA2" in page
+    assert f"out_trade_no={no}" in page
+
+
+def test_says_until_when_one_may_pay(simulator, opened):
+    no = opened("native", expires_at=datetime(2099, 1, 1, 4, 5, 6, tzinfo=UTC))
+    assert "2099-01-01 12:05:06" in simulator.http.get(cashier(simulator, no)).text
+
+
+@pytest.mark.parametrize("form", ["native", "qr", "h5", "page", "wap"])
+def test_every_form_of_payment_can_be_paid_here(form, simulator, opened):
+    no = opened(form)
+    simulator.http.post(cashier(simulator, no), data={"decision": "pay"})
+    assert GATEWAYS[channel_of(form)].query(no).state == "SUCCESS"
+
+
+def test_is_for_no_cache_and_tells_no_one_where_it_was(simulator, opened):
+    headers = simulator.http.get(cashier(simulator, opened("native"))).headers
+    assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
