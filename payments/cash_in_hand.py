@@ -6,9 +6,12 @@ from datetime import datetime
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 
+from config.ground.figures import money
+from config.ground.word import Word
 from orders.models import Order, Shop, User
 from payments import ledger
 from payments.models import Attempt, HandIn, LedgerAccount, LedgerEntry, LedgerPosting
+from payments.statement_words import HAND_IN, OUTCOME
 
 State = HandIn.State
 
@@ -117,10 +120,36 @@ def places_for(rider: User) -> list[Shop]:
     return sorted(found.values(), key=lambda shop: shop.public_id)
 
 
-def history(account: str, limit: int = 10) -> list[HandIn]:
+@dataclass(frozen=True)
+class Told:
+    """A hand-in that is over, with what the holder is told about the other person's count."""
+
+    hand_in: HandIn
+    word: Word
+    says: str
+
+
+def told(account: str, limit: int = 10) -> list[Told]:
     """Its latest hand-ins that are over, newest first."""
     rows = HandIn.objects.filter(holder__name=account).exclude(state=State.COUNTED)
-    return list(rows.select_related("to_shop", "received_by", "counted_by").order_by("-pk")[:limit])
+    rows = rows.select_related("to_shop", "received_by", "counted_by").order_by("-pk")
+    return [Told(row, HAND_IN[row.state], outcome(row)) for row in rows[:limit]]
+
+
+def outcome(hand_in: HandIn) -> str:
+    """Who counted how much and what was missing or too much, in a sentence; empty when nobody received it."""
+    if hand_in.received_by is None or hand_in.received_minor is None:
+        return ""
+    difference = hand_in.difference_minor
+    word = OUTCOME["equal" if difference == 0 else "short" if difference < 0 else "over"]
+    amount, off_by = money(hand_in.received_minor, hand_in.currency), money(abs(difference), hand_in.currency)
+    return word.format(name=hand_in.received_by.name, amount=amount, difference=off_by, words=hand_in.words)
+
+
+def is_carrier(person: User) -> bool:
+    """Whether this person carries or carried an order, or still has cash: only they have a page of cash."""
+    has_account = LedgerAccount.objects.filter(name=ledger.pocket_of(person)).exists()
+    return has_account or Order.objects.filter(carrier=person).exists()
 
 
 def to_receive(shop: Shop) -> list[HandIn]:

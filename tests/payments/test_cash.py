@@ -7,6 +7,7 @@ from orders import services as orders
 from orders.actors import SYSTEM, as_rider
 from orders.order.road import WrongMoment
 from orders.services.refusals import CashStillDue, NotYourJob
+from payments.cash_refusals import OtherCurrency
 from payments.models import Attempt
 from payments.refusals import CashAmountWrong, ReceiptWrong
 from payments.services import collect_cash
@@ -64,20 +65,80 @@ def test_cash_for_an_order_that_was_cancelled_meanwhile_is_recorded_and_owed_bac
     assert [refund.reason for refund in refunds_of(attempt)] == ["LATE"]
 
 
+def told(order):
+    """What the rider's job page says about cash."""
+    page = "{% load payments books %}{% cash_form order %}{% cash_panel order %}"
+    return Template(page).render(Context({"order": fresh(order)}))
+
+
+def press(client, order, **form):
+    return client.post(f"/rider/jobs/{order.public_id}/cash/", {"amount": "84.00", "receipt": ""} | form)
+
+
 def test_the_rider_presses_one_button(at_the_door, cast, client):
+    """The amount stands in the form already; without a receipt one press is enough."""
     client.force_login(cast.ravi)
-    words = Template("{% load payments %}{% cash_panel order %}").render(Context({"order": fresh(at_the_door)}))
+    words = told(at_the_door)
     assert f'action="/rider/jobs/{at_the_door.public_id}/cash/"' in words
-    page = client.post(f"/rider/jobs/{at_the_door.public_id}/cash/", {"amount": at_the_door.total_minor})
-    assert page.status_code == 302
+    assert 'value="84.00"' in words
+    assert press(client, at_the_door).status_code == 302
     assert fresh(at_the_door).payment_status == "PAID"
-    words = Template("{% load payments %}{% cash_panel order %}").render(Context({"order": fresh(at_the_door)}))
-    assert "<form" not in words
+    assert "<form" not in told(at_the_door)
+    assert press(client, at_the_door).status_code == 302  # pressed again: counted once
+    assert Attempt.objects.count() == 1
+
+
+@pytest.mark.parametrize("typed", ["84", "84.0", "¥84.00", "￥84", " 84.00 元"])
+def test_an_amount_may_be_written_as_people_write_it(at_the_door, cast, client, typed):
+    client.force_login(cast.ravi)
+    assert press(client, at_the_door, amount=typed, receipt="R-000123").status_code == 302
+    assert Attempt.objects.get().out_trade_no == "R-000123"
+
+
+@pytest.mark.parametrize("typed", ["84.000", "84,00", "-84", "$84", "84 USD", "eighty", "8e1", "", "9" * 20])
+def test_what_is_no_amount_is_refused_beside_the_field_and_nothing_is_lost(at_the_door, cast, client, typed):
+    client.force_login(cast.ravi)
+    page = press(client, at_the_door, amount=typed, receipt="R-000123")
+    assert page.status_code == 422
+    assert 'id="id_amount-error"' in page.text
+    assert 'value="R-000123"' in page.text
+    assert fresh(at_the_door).payment_status == "DUE_ON_DELIVERY"
+    assert Attempt.objects.count() == 0
+
+
+def test_another_amount_than_due_is_refused_beside_the_field(at_the_door, cast, client):
+    client.force_login(cast.ravi)
+    page = press(client, at_the_door, amount="80.00")
+    assert page.status_code == 422
+    assert "¥84.00 is due in cash" in page.text
+    assert 'value="80.00"' in page.text
+
+
+def test_a_receipt_belongs_to_one_order(make_order, cast, client):
+    first, second = make_order("ON_DELIVERY", method="CASH"), make_order("ON_DELIVERY", method="CASH")
+    client.force_login(cast.ravi)
+    assert press(client, first, receipt="R-000123").status_code == 302
+    page = press(client, second, receipt="R-000123")
+    assert page.status_code == 422
+    assert "Receipt R-000123 belongs to another order" in page.text
+    assert fresh(second).payment_status == "DUE_ON_DELIVERY"
+    with pytest.raises(ReceiptWrong):  # the numbers we make up are nobody's to type
+        collect(second, cast, receipt=f"cash-{first.public_id[4:]}")
+
+
+def test_one_receipt_for_two_orders_at_once_counts_for_one(make_order, cast):
+    orders_ = [make_order("ON_DELIVERY", method="CASH") for _ in range(2)]
+    said = at_once(*[lambda order=order: collect(order, cast, receipt="R-000123") for order in orders_])
+    assert sorted(type(one).__name__ for one in said) == ["Attempt", "ReceiptUsed"]
+
+
+def test_refuses_cash_of_another_currency(at_the_door, cast):
+    with pytest.raises(OtherCurrency):
+        collect(at_the_door, cast, currency="USD")
 
 
 @pytest.mark.parametrize("who", ["mallory", "ana", "bruno"])
 def test_nobody_else_can(who, at_the_door, cast, client):
     client.force_login(getattr(cast, who))
-    page = client.post(f"/rider/jobs/{at_the_door.public_id}/cash/", {"amount": at_the_door.total_minor})
-    assert page.status_code in {403, 404, 409}
+    assert press(client, at_the_door).status_code == 404
     assert fresh(at_the_door).payment_status == "DUE_ON_DELIVERY"

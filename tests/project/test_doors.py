@@ -32,11 +32,13 @@ WHO = {
         merchant:product_row merchant:sale merchant:count merchant:choice merchant:keys merchant:pool
         merchant:void_key merchant:pool_limits merchant:void_batch merchant:key_import merchant:stop_import
         merchant:import_report
-        warehouse:orders warehouse:picker warehouse:press counter:counted
+        warehouse:orders warehouse:picker warehouse:press counter:counted counter:statement counter:statement_of
+        counter:statement_file counter:till counter:count_till counter:receive counter:withdraw
         counter:refund counter:cash_back counter:paid_out
     """,
     RIDER: """
         rider:jobs rider:duty rider:job rider:claim rider:release rider:collect rider:hand_over cash:collected
+        cash:mine cash:close cash:withdraw
     """,
     PROGRAM: """
         api:orders api:order api:order-events api:order-cancel api:order-confirm api:order-reject api:order-start
@@ -71,6 +73,7 @@ def facts(make_order, keyshop):
         "order_id": order.public_id, "shop_id": order.shop.public_id, "line_no": 1, "unit_no": 1, "place": 1,
         "product_id": order.lines.first().product.public_id, "pool_id": pool.public_id, "secret": "guess",
         "import_id": "imp_0", "verb": "start", "what": "open", "panel": "lines", "path": "../settings.py",
+        "period": "2026-11", "hand_in": "hnd_0",
         "refund_no": "rf_0",
     }  # fmt: skip
 
