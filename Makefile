@@ -9,10 +9,12 @@ VENV := .venv
 PY := $(VENV)/bin/python
 INSTALL := $(PY) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 
+ORACLE = $(VENV)/oracle/bin/python -m pip install --disable-pip-version-check --require-hashes
+
 run: $(VENV)/.installed
 	@$(PY) -m config.local
 
-test: $(VENV)/.installed-dev browser
+test: $(VENV)/.installed-dev $(VENV)/oracle/.installed browser
 	@$(PY) -m config.local.catalogues
 	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto $(ARGS) && exit $$lint
 
@@ -27,7 +29,7 @@ bench: $(VENV)/.installed-dev
 
 # after a change of requirements*.in: the same lock for every Python from 3.11 on
 lock: $(VENV)/.installed-dev
-	@for part in requirements requirements-dev; do \
+	@for part in requirements requirements-dev tests/oracles/requirements; do \
 		$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --only-binary :all: $$part.in -o $$part.txt || exit 1; done
 
@@ -57,6 +59,13 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(PY)
 	@echo "Installing what Lockstep and its tests run on"
 	@$(INSTALL) --requirement $<
 	@touch $@ $(VENV)/.installed
+
+# what our Alipay adapter is checked against, apart from everything else: it exists as source only
+$(VENV)/oracle/.installed: tests/oracles/requirements.txt tests/oracles/alipay.txt | $(PY)
+	@echo "Installing what the Alipay adapter is checked against"
+	@{ $(PY) -m venv $(VENV)/oracle && $(ORACLE) --only-binary :all: --requirement tests/oracles/requirements.txt && \
+		$(ORACLE) --no-deps --no-build-isolation --no-binary :all: --requirement tests/oracles/alipay.txt && touch $@; } \
+		> $(VENV)/oracle.log 2>&1 || echo "It could not be installed (see $(VENV)/oracle.log): THE TESTS AGAINST IT ARE SKIPPED"
 
 $(PY):
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lockstep needs Python 3.11 or newer: install it, or name it with PYTHON=… make run"; exit 1; }

@@ -31,9 +31,11 @@ def _public(pem: str) -> RSAPublicKey:
 
 
 def canonical(params: Mapping[str, str], *, leave_out: frozenset[str]) -> bytes:
-    """Sort and join what is signed: `k=v&k=v`, raw values, empty ones and `leave_out` not at all."""
-    pairs = sorted((key, value) for key, value in params.items() if value and key not in leave_out)
-    return "&".join(f"{key}={value}" for key, value in pairs).encode()
+    """Sort and join what is signed: `k=v&k=v`, raw values, all but `leave_out`.
+
+    Alipay signs whatever it sends, also what is empty; we send nothing empty.
+    """
+    return "&".join(f"{key}={params[key]}" for key in sorted(params) if key not in leave_out).encode()
 
 
 def sign(message: bytes, private_pem: str) -> str:
