@@ -16,6 +16,7 @@ from orders.order.models import Order
 from orders.order.states import Method
 from orders.services import NoSuchOrder
 from payments import services
+from payments.api_statement import StatementView
 from payments.models import Attempt
 
 AMOUNT = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,2})?\Z")
@@ -61,6 +62,7 @@ class CashRequest(serializers.Serializer[Any]):
 
     amount = serializers.RegexField(AMOUNT)
     receipt = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    currency = serializers.CharField(max_length=3, required=False, help_text="the order's own unless given")
 
 
 class PaymentsView(View):
@@ -118,6 +120,7 @@ class CashView(View):
             actor=acting(request, role),
             amount_minor=_minor(body.validated_data["amount"]),
             receipt=body.validated_data.get("receipt", ""),
+            currency=body.validated_data.get("currency", order.currency),
         )
         return Response(shapes.order_response(Order.objects.select_related("shop").get(pk=order.pk)))
 
@@ -141,4 +144,5 @@ def _minor(amount: str) -> int:
 urlpatterns = [
     path("orders/<str:order_id>/payments", PaymentsView.as_view(), name="order-payments"),
     path("orders/<str:order_id>/cash", CashView.as_view(), name="order-cash"),
+    path("restaurants/<str:restaurant_id>/statement", StatementView.as_view(), name="statement"),
 ]

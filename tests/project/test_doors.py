@@ -43,6 +43,8 @@ WHO = {
     PROGRAM: """
         api:orders api:order api:order-events api:order-cancel api:order-confirm api:order-reject api:order-start
         api:order-pick api:order-strike-out api:order-ready api:order-collected api:order-payments api:order-cash
+        api:statement
+        api:order-refunds
         api:jobs api:live-tickets api:order-claim api:order-release api:order-pick-up api:order-hand-over
     """,
 }
@@ -73,7 +75,7 @@ def facts(make_order, keyshop):
         "order_id": order.public_id, "shop_id": order.shop.public_id, "line_no": 1, "unit_no": 1, "place": 1,
         "product_id": order.lines.first().product.public_id, "pool_id": pool.public_id, "secret": "guess",
         "import_id": "imp_0", "verb": "start", "what": "open", "panel": "lines", "path": "../settings.py",
-        "period": "2026-11", "hand_in": "hnd_0",
+        "period": "2026-11", "restaurant_id": order.shop.public_id, "hand_in": "hnd_0",
         "refund_no": "rf_0",
     }  # fmt: skip
 
