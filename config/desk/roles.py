@@ -11,8 +11,8 @@ from orders.roles import LEAD, SUPPORT
 READS = (
     "orders.order", "orders.orderline", "orders.staffaction", "orders.user", "orders.shopstaff", "orders.keypool",
     "orders.keyimport", "payments.attempt", "payments.inboxentry", "payments.refund", "payments.refundproposal",
-    "payments.ledgerentry", "payments.run", "payments.difference", "tracking.rider", "tracking.delivery",
-    "notifications.event", "notifications.parkedevent", "notifications.readercursor",
+    "payments.ledgerentry", "payments.run", "payments.difference", "payments.bill", "tracking.rider",
+    "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
 )  # fmt: skip
 WRITES = (
     "orders.shop", "orders.openinghours", "orders.category", "orders.product", "orders.optiongroup", "orders.option",
@@ -25,7 +25,8 @@ def ensure() -> None:
     """Make both groups and give each exactly its permissions; safe to repeat after every migration."""
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0)
-    support = [*_verbs(READS, "view"), *_verbs(WRITES, "view", "add", "change", "delete"), "orders.repair_order"]
+    support = [*_verbs(READS, "view"), *_verbs(WRITES, "view", "add", "change", "delete")]
+    support += ["orders.repair_order", "payments.decide_difference"]
     lead = [*support, *_verbs(LEAD_READS, "view"), *_verbs(LEAD_WRITES, "view", "add", "change", "delete")]
     lead += ["orders.return_money", "notifications.change_parkedevent"]
     for name, wanted in ((SUPPORT, support), (LEAD, lead)):

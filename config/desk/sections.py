@@ -55,6 +55,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Gateway inbox"), "message", "payments.InboxEntry"),
         Item(_("Ledger"), "yuan", "payments.LedgerEntry"),
         Item(_("Hourly checks"), "refresh", "payments.Run"),
+        Item(_("Daily bills"), "download", "payments.Bill"),
         Item(_("Webhooks"), "link", "notifications.RegisteredHost"),
         Item(_("Event log"), "shield", "notifications.Event"),
     ),
