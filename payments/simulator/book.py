@@ -159,8 +159,8 @@ class Book:
         if known is None:
             if trade.was_opened:
                 self._number(trade)
-            self._keep(trade)
             self.save(trade)
+            self._keep(trade)
             return trade
         self._must_be_open(self._aged(known))
         if known.amount != trade.amount:

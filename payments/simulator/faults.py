@@ -63,6 +63,7 @@ PLACES: Final = {
     "early": ("create",),
     "paid_after_close": ("close",),
 }
+MOST_TIMES: Final = 10**9
 
 
 class NoSuchFault(ValueError):
@@ -136,9 +137,12 @@ def _rule(name: str, told: Any) -> Rule:
     try:
         rule = Rule(**told) if isinstance(told, dict) else Rule(rate=told)
         rule = Rule(float(rule.rate), float(rule.seconds), str(rule.on), int(rule.times))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         message = f"{name}: {told!r} is neither a rate nor a rule"
         raise NoSuchFault(message) from error
+    if not -1 <= rule.times <= MOST_TIMES:
+        message = f"{name}: {rule.times} is no number of times"
+        raise NoSuchFault(message)
     if not 0 <= rule.rate <= 1:
         message = f"{name}: the rate {rule.rate} is not between 0 and 1"
         raise NoSuchFault(message)

@@ -21,11 +21,12 @@ server.py routes `/oracle/…` here. All bodies and answers are JSON.
     POST /oracle/reset                 forget trades, letters, log, faults, the moved clock and old keys
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final, get_args
+
+import orjson
 
 from payments.simulator import cashier, crypto, refunds, wechat
 from payments.simulator.book import End, Letter, Refused, Trade
@@ -34,6 +35,8 @@ from payments.simulator.postman import Postman, Variant
 from payments.simulator.world import Answer, Request, World, as_json
 
 Ask = dict[str, Any]
+MOST_FEN: Final = 10**11
+MOST_AHEAD_SECONDS: Final = 20 * 365 * 86400.0
 
 
 def serve(world: World, postman: Postman, request: Request, path: str) -> Answer:
@@ -43,11 +46,11 @@ def serve(world: World, postman: Postman, request: Request, path: str) -> Answer
     if door is None:
         return as_json({"error": f"no such door: {request.method} /oracle/{path}"}, 404)
     try:
-        ask = json.loads(request.body) if request.method == "POST" and request.body else dict(request.query)
+        ask = orjson.loads(request.body) if request.method == "POST" and request.body else dict(request.query)
         return as_json(door(world, postman, {**ask, "part": part}))
     except Refused as no:
         return as_json({"error": no.why}, 404 if no.why == "absent" else 409)
-    except (NoSuchFault, KeyError, ValueError, TypeError) as error:
+    except (NoSuchFault, KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
 
 
@@ -63,6 +66,15 @@ def find(world: World, ask: Ask) -> Trade:
         return world.book.find("WECHAT", no)
     except Refused:
         return world.book.find("ALIPAY", no)
+
+
+def _whole(ask: Ask, name: str, least: int, most: int) -> int:
+    """Read a whole number; ValueError names it when it is none or out of range."""
+    number = int(ask[name])
+    if not least <= number <= most:
+        message = f"{name} is not between {least} and {most}"
+        raise ValueError(message)
+    return number
 
 
 def _told(trade: Trade) -> dict[str, Any]:
@@ -106,10 +118,10 @@ def _set_faults(world: World, _postman: Postman, ask: Ask) -> Any:
 
 def _pay(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
-    amount = ask.get("amount")
-    fen = None if amount is None else int(amount)
+    fen = None if ask.get("amount") is None else _whole(ask, "amount", 1, MOST_FEN)
+    coupon = _whole({"coupon": 0, **ask}, "coupon", 0, (fen or trade.amount) - 1)
     late, silent = bool(ask.get("late")), bool(ask.get("silent"))
-    cashier.pay(world, postman, trade, fen, int(ask.get("coupon", 0)), late=late, silent=silent)
+    cashier.pay(world, postman, trade, fen, coupon, late=late, silent=silent)
     return _told(trade)
 
 
@@ -132,7 +144,7 @@ def _request_payment(world: World, postman: Postman, ask: Ask) -> Any:
 def _console_refund(world: World, postman: Postman, ask: Ask) -> Any:
     trade = find(world, ask)
     is_told = bool(ask.get("notify", trade.gateway == "ALIPAY"))  # what each gateway does by itself
-    refund = refunds.at_the_console(world, postman, trade, int(ask["amount"]), is_told=is_told)
+    refund = refunds.at_the_console(world, postman, trade, _whole(ask, "amount", 1, MOST_FEN), is_told=is_told)
     return {"out_refund_no": refund.no, "gateway_refund_no": refund.refund_no, "amount": refund.amount}
 
 
@@ -163,7 +175,10 @@ def _notify(world: World, postman: Postman, ask: Ask) -> Any:
 
 
 def _clock(world: World, _postman: Postman, ask: Ask) -> Any:
-    world.clock.set_ahead(world.clock.ahead + float(ask["advance"]))
+    ahead = world.clock.ahead + float(ask["advance"])
+    if not abs(ahead) <= MOST_AHEAD_SECONDS:
+        raise ValueError("advance")
+    world.clock.set_ahead(ahead)
     return {"ahead": world.clock.ahead}
 
 

@@ -48,13 +48,13 @@ def test_wechat_tells_of_a_refund_at_its_console_when_asked_to(simulator, opened
 
 
 @BOTH
-@pytest.mark.parametrize("amount", [0, -1, 1235])
-def test_the_console_gives_nothing_back_that_is_not_there(form, amount, simulator, opened):
+@pytest.mark.parametrize(("amount", "status"), [(0, 400), (-1, 400), (10**30, 400), (1235, 409)])
+def test_the_console_gives_nothing_back_that_is_not_there(form, amount, status, simulator, opened):
     no = opened(form)
     assert simulator.http.post("/oracle/console_refund", json={"out_trade_no": no, "amount": 1}).status_code == 409
     simulator.pay(no)
     answer = simulator.http.post("/oracle/console_refund", json={"out_trade_no": no, "amount": amount})
-    assert answer.status_code == 409
+    assert answer.status_code == status
     assert simulator.trade(no)["refunded"] == 0
 
 
@@ -152,3 +152,21 @@ def _paid(simulator, opened, ear):
     ear.next()
     quiet(simulator)
     return no
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"amount": 0}, {"amount": -5}, {"amount": 10**30}, {"coupon": -1}, {"coupon": 1234}, {"amount": 1, "coupon": 1}],
+    ids=str,
+)
+def test_nobody_pays_an_amount_that_is_none(change, simulator, opened):
+    no = opened("native")
+    assert simulator.http.post("/oracle/pay", json={"out_trade_no": no, **change}).status_code == 400
+    assert simulator.trade(no)["state"] == "NOTPAY"
+
+
+@pytest.mark.parametrize("advance", ["Infinity", "NaN", "1e300", "-1e12", "null", '"soon"'])
+def test_the_clock_is_not_moved_out_of_the_calendar(advance, simulator):
+    answer = simulator.http.post("/oracle/clock", content=f'{{"advance": {advance}}}'.encode())
+    assert answer.status_code == 400
+    assert simulator.tell("clock", advance=0) == {"ahead": 0.0}
