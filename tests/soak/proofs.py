@@ -1,0 +1,304 @@
+"""What must be true when everything has come to rest. Read in one snapshot, in SQL, sharing no code with the product.
+
+driver.py asks for all of them and prints the table; a proof that does not hold says what it found. `audit` is looked at
+again after the gateways' bills were read.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import psycopg
+
+RANKS: Final = ("PENDING", "CONFIRMED", "PREPARING", "READY", "ON_DELIVERY", "COMPLETED")
+
+
+class Finding(NamedTuple):
+    """One proof: does it hold, and the figures that say so (or the first rows that do not fit)."""
+
+    name: str
+    holds: bool
+    figures: str
+
+
+class Truth(NamedTuple):
+    """What the simulator says: its trades by gateway and out_trade_no, and whether their bills have been read.
+
+    What a person gives back at a gateway's console may be unknown to us until then, and only then.
+    """
+
+    trades: Mapping[tuple[str, str], Mapping[str, Any]]
+    bills_are_read: bool = False
+
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+def prove(database: str, truth: Truth) -> list[Finding]:
+    """Look at everything at one moment."""
+    with psycopg.connect(database) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+
+        def ask(query: str, *values: Any) -> list[tuple[Any, ...]]:
+            return connection.execute(query, values or None).fetchall()
+
+        return [Finding(name, *proof(ask, truth)) for name, proof in PROOFS.items()]
+
+
+def endings(database: str) -> dict[str, int]:
+    """How many orders ended how."""
+    query = "SELECT trade, status, cancel_reason, payment_status, count(*) FROM orders_order GROUP BY 1, 2, 3, 4"
+    with psycopg.connect(database) as connection:
+        rows = connection.execute(query).fetchall()
+    return {" ".join(filter(None, words)): count for *words, count in rows}
+
+
+def _ledger_sums_to_zero(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    total, entries = ask("SELECT coalesce(sum(amount_minor), 0), count(DISTINCT entry_id) FROM payments_ledgerposting")[
+        0
+    ]
+    crooked = ask(
+        "SELECT count(*) FROM (SELECT FROM payments_ledgerposting GROUP BY entry_id HAVING sum(amount_minor) <> 0) x"
+    )
+    return not total and not crooked[0][0], f"{_yuan(total)} in {entries} entries, {crooked[0][0]} crooked"
+
+
+def _gateways_agree(ask: Ask, truth: Truth) -> tuple[bool, str]:
+    """Fees are what the gateway keeps of what it captured; they have an entry of their own, per bill."""
+    words, holds = [], True
+    for gateway in ("WECHAT", "ALIPAY"):
+        ours = _balance(ask, f"gateway:{gateway}") + _fees(ask, gateway)
+        moved = [_moved(ask, trade, truth) for key, trade in truth.trades.items() if key[0] == gateway]
+        theirs = sum(paid - back for paid, back in moved)
+        holds &= ours == theirs
+        words.append(f"{gateway} {_yuan(ours)}" + ("" if ours == theirs else f" ≠ {_yuan(theirs)}"))
+    return holds, ", ".join(words)
+
+
+def _each_trade_agrees(ask: Ask, truth: Truth) -> tuple[bool, str]:
+    """Trade by trade, so that two mistakes cannot cancel out."""
+    rows = ask("SELECT channel, out_trade_no, paid_minor, refunded_minor FROM payments_attempt WHERE channel <> 'CASH'")
+    ours = {(channel, number): (paid or 0, back) for channel, number, paid, back in rows}
+    theirs = {key: _moved(ask, trade, truth) for key, trade in truth.trades.items()}
+    nothing = (0, 0)
+    wrong = [
+        f"{key[1]}: paid, back {ours.get(key, nothing)} ≠ {theirs.get(key, nothing)}"
+        for key in ours.keys() | theirs.keys()
+        if ours.get(key, nothing) != theirs.get(key, nothing)
+    ]
+    return not wrong, _some(wrong) or f"{len(theirs)} trades"
+
+
+def _moved(ask: Ask, trade: Mapping[str, Any], truth: Truth) -> tuple[int, int]:
+    """What was paid by a trade, and what of it went back as far as we can know."""
+    back = 0
+    for refund in trade["refunds"]:
+        if refund["ends"] == "SUCCESS" and (
+            truth.bills_are_read or refund["by"] != "console" or _is_booked(ask, refund["no"])
+        ):
+            back += refund["amount"]
+    return trade["captured"], back
+
+
+def _is_booked(ask: Ask, number: str) -> bool:
+    return bool(ask("SELECT 1 FROM payments_refund WHERE out_refund_no = %s AND state = 'SUCCESS'", number))
+
+
+def _attempts_equal_orders(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    """Σ over attempts (paid − refunded) = Σ over orders (applied − refunded)."""
+    attempts = ask("SELECT coalesce(sum(coalesce(paid_minor, 0) - refunded_minor), 0) FROM payments_attempt")[0][0]
+    orders = ask("SELECT coalesce(sum(paid_minor - returned_minor), 0) FROM orders_order")[0][0]
+    return attempts == orders, f"{_yuan(attempts)} and {_yuan(orders)}"
+
+
+def _suspense_is_empty(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    left = _balance(ask, "suspense")
+    through = ask(
+        "SELECT coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0) FROM payments_ledgerposting p"
+        " JOIN payments_ledgeraccount a ON a.id = p.account_id WHERE a.name = 'suspense'"
+    )[0][0]
+    return left == 0, f"{_yuan(left)} left, {_yuan(through)} went through"
+
+
+def _all_money_is_applied(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    waiting = ask("SELECT out_trade_no FROM payments_attempt WHERE state = 'SUCCESS' AND applied_at IS NULL")
+    kinds = ask("SELECT disposition, count(*) FROM payments_attempt WHERE applied_at IS NOT NULL GROUP BY 1 ORDER BY 1")
+    return not waiting, _some([row[0] for row in waiting]) or ", ".join(f"{n} {kind}" for kind, n in kinds)
+
+
+def _no_paid_trade_is_unknown(ask: Ask, truth: Truth) -> tuple[bool, str]:
+    known = {(row[0], row[1]): row[2] for row in ask("SELECT channel, out_trade_no, state FROM payments_attempt")}
+    paid = [key for key, trade in truth.trades.items() if trade["captured"]]
+    wrong = [f"{key[1]} is {known.get(key, 'unknown')}" for key in paid if known.get(key) != "SUCCESS"]
+    return not wrong, _some(wrong) or f"{len(paid)} paid trades"
+
+
+def _paid_is_what_was_asked(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    wrong = ask(
+        "SELECT a.out_trade_no FROM payments_attempt a JOIN orders_order o ON o.id = a.order_id"
+        " WHERE a.disposition = 'APPLIED' AND (a.paid_minor <> a.amount_minor OR o.paid_minor <> a.paid_minor"
+        " OR a.paid_minor <> o.items_minor + o.delivery_minor)"
+    )
+    kept = ask("SELECT count(*) FROM payments_attempt WHERE disposition = 'MISMATCH'")[0][0]
+    return not wrong, _some([row[0] for row in wrong]) or f"{kept} other amounts went back"
+
+
+def _paid_orders_have_their_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    rows = ask(
+        "SELECT o.public_id, o.payment_status, o.paid_minor FROM orders_order o WHERE o.method <> 'CASH'"
+        " AND (o.payment_status IN ('PAID', 'PARTLY_REFUNDED', 'REFUNDED')) IS DISTINCT FROM"
+        " EXISTS (SELECT FROM payments_attempt a WHERE a.order_id = o.id AND a.disposition = 'APPLIED'"
+        " AND a.paid_minor = o.paid_minor)"
+    )
+    paid = ask("SELECT count(*) FROM orders_order WHERE payment_status = 'PAID'")[0][0]
+    return not rows, _some([f"{row[0]} {row[1]}" for row in rows]) or f"{paid} paid orders"
+
+
+def _cancelled_orders_keep_nothing(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    rows = ask(
+        "SELECT o.public_id, sum(coalesce(a.paid_minor, 0) - a.refunded_minor) FROM orders_order o"
+        " JOIN payments_attempt a ON a.order_id = o.id WHERE o.status = 'CANCELLED' GROUP BY 1"
+        " HAVING sum(coalesce(a.paid_minor, 0) - a.refunded_minor) <> 0"
+    )
+    back = ask(
+        "SELECT count(*), coalesce(sum(a.refunded_minor), 0) FROM payments_attempt a JOIN orders_order o"
+        " ON o.id = a.order_id WHERE o.status = 'CANCELLED' AND a.refunded_minor > 0"
+    )[0]
+    return not rows, _some(
+        [f"{row[0]} keeps {_yuan(row[1])}" for row in rows]
+    ) or f"{_yuan(back[1])} of {back[0]} went back"
+
+
+def _no_order_waits_for_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    rows = ask(
+        "SELECT public_id, payment_status FROM orders_order"
+        " WHERE payment_status IN ('UNPAID', 'PROCESSING') AND status <> 'CANCELLED'"
+    )
+    stuck = ask("SELECT public_id FROM orders_order WHERE status = 'CANCELLED' AND payment_status = 'PROCESSING'")
+    return not rows + stuck, _some([row[0] for row in rows + stuck]) or "none"
+
+
+def _no_refund_waits(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    rows = ask("SELECT state, count(*) FROM payments_refund GROUP BY 1 ORDER BY 1")
+    owed = ask("SELECT out_trade_no FROM payments_attempt WHERE refund_reserved_minor <> refunded_minor")
+    waiting = [f"{n} {state}" for state, n in rows if state != "SUCCESS"]
+    return not waiting and not owed, _some(waiting + [row[0] for row in owed]) or f"{sum(n for _s, n in rows)} refunds"
+
+
+def _keys_have_one_buyer(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    """Every paid order of card keys has exactly its keys, each of them nobody else's; nobody else has any."""
+    wrong = ask(
+        "SELECT o.public_id, sold.units, count(i.id) FROM orders_order o"
+        " JOIN LATERAL (SELECT sum(quantity) AS units FROM orders_orderline WHERE order_id = o.id) sold ON true"
+        " LEFT JOIN orders_keyissue i ON i.order_id = o.id AND i.issued_at IS NOT NULL"
+        " WHERE o.trade = 'DIGITAL' GROUP BY o.id, sold.units"
+        " HAVING count(i.id) <> CASE WHEN o.payment_status IN ('PAID', 'PARTLY_REFUNDED', 'REFUNDED')"
+        " AND o.status = 'COMPLETED' THEN sold.units ELSE 0 END"
+    )
+    twice = ask("SELECT key_id FROM orders_keyissue WHERE is_single_use GROUP BY 1 HAVING count(*) > 1")
+    adrift = ask(
+        "SELECT k.id FROM orders_key k LEFT JOIN orders_keyissue i ON i.key_id = k.id"
+        " WHERE (k.state IN ('USED', 'RESERVED')) IS DISTINCT FROM (i.id IS NOT NULL)"
+        " AND k.state <> 'VOID'"
+    )
+    issued, free = ask(
+        "SELECT (SELECT count(*) FROM orders_keyissue WHERE issued_at IS NOT NULL),"
+        " (SELECT count(*) FROM orders_key WHERE state = 'AVAILABLE')"
+    )[0]
+    words = [f"{row[0]} has {row[2]} of {row[1]}" for row in wrong] + [f"key {row[0]} twice" for row in twice]
+    words += [f"key {row[0]} adrift" for row in adrift]
+    return not words, _some(words) or f"{issued} keys issued, {free} left"
+
+
+def _goods_are_not_left_reserved(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    """What is promised is exactly what living orders want."""
+    rows = ask(
+        "SELECT s.product_id, s.reserved, coalesce(w.wanted, 0) FROM orders_stock s LEFT JOIN"
+        " (SELECT l.product_id, sum(l.quantity - l.struck_quantity) AS wanted FROM orders_orderline l"
+        " JOIN orders_order o ON o.id = l.order_id WHERE l.is_counted AND o.status NOT IN ('CANCELLED', 'COMPLETED',"
+        " 'ON_DELIVERY') GROUP BY 1) w ON w.product_id = s.product_id WHERE s.reserved <> coalesce(w.wanted, 0)"
+    )
+    return not rows, _some([f"product {row[0]}: {row[1]} reserved, {row[2]} wanted" for row in rows]) or "as wanted"
+
+
+def _streams_are_dense(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    gaps = ask(
+        "SELECT e.stream, count(*), max(e.version), o.version FROM notifications_event e"
+        " JOIN orders_order o ON e.stream = 'order/' || o.public_id GROUP BY e.stream, o.version"
+        " HAVING count(*) <> max(e.version) OR max(e.version) <> o.version OR min(e.version) <> 1"
+    )
+    count, last = ask("SELECT count(*), coalesce(max(position), 0) FROM notifications_event")[0]
+    return not gaps and count == last, _some([row[0] for row in gaps]) or f"{count} events, the last is number {last}"
+
+
+def _statuses_go_forward(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    """Nothing comes after an end, and no status comes before one it was already in."""
+    rows = ask(
+        "SELECT stream, version, data ->> 'status' FROM notifications_event"
+        " WHERE stream LIKE 'order/%%' AND data ? 'status' ORDER BY stream, version",
+    )
+    wrong, before = [], ("", -1)
+    for stream, version, status in rows:
+        rank = RANKS.index(status) if status in RANKS else len(RANKS)
+        if stream == before[0] and rank <= before[1]:
+            wrong.append(f"{stream} v{version} {status}")
+        before = (stream, len(RANKS) + 1 if status in {"COMPLETED", "CANCELLED"} else rank)
+    return not wrong, _some(wrong) or f"{len(rows)} changes of status"
+
+
+def _nothing_is_parked(ask: Ask, _truth: Truth) -> tuple[bool, str]:
+    rows = ask("SELECT reader, stream, error FROM notifications_parkedevent WHERE resolved_at IS NULL")
+    once = ask("SELECT count(*) FROM notifications_parkedevent")[0][0]
+    return not rows, _some([f"{row[0]} {row[1]}: {row[2][:80]}" for row in rows]) or f"{once} were, for a while"
+
+
+def _balance(ask: Ask, account: str) -> int:
+    return int(
+        ask(
+            "SELECT coalesce(sum(amount_minor), 0) FROM payments_ledgerposting p"
+            " JOIN payments_ledgeraccount a ON a.id = p.account_id WHERE a.name = %s",
+            account,
+        )[0][0]
+    )
+
+
+def _fees(ask: Ask, gateway: str) -> int:
+    return int(
+        ask(
+            "SELECT coalesce(sum(p.amount_minor), 0) FROM payments_ledgerposting p"
+            " JOIN payments_ledgeraccount a ON a.id = p.account_id JOIN payments_ledgerentry e ON e.id = p.entry_id"
+            " WHERE a.name = 'expense:gateway_fee' AND e.ref LIKE %s",
+            f"fee:{gateway}:%",
+        )[0][0]
+    )
+
+
+def _some(words: list[Any], most: int = 4) -> str:
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(map(str, words[:most])) + more
+
+
+def _yuan(minor: Any) -> str:
+    fen = int(minor)  # sums come as decimals
+    return f"{'-' if fen < 0 else ''}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+Proof = Callable[[Ask, Truth], tuple[bool, str]]
+PROOFS: Final[dict[str, Proof]] = {
+    "the ledger sums to zero": _ledger_sums_to_zero,
+    "the gateways agree": _gateways_agree,
+    "each trade agrees": _each_trade_agrees,
+    "attempts equal orders": _attempts_equal_orders,
+    "suspense is empty": _suspense_is_empty,
+    "all money is applied": _all_money_is_applied,
+    "no paid trade is unknown": _no_paid_trade_is_unknown,
+    "paid is what was asked": _paid_is_what_was_asked,
+    "paid orders have their money": _paid_orders_have_their_money,
+    "cancelled orders keep nothing": _cancelled_orders_keep_nothing,
+    "no order waits for money": _no_order_waits_for_money,
+    "no refund waits": _no_refund_waits,
+    "each key has one buyer": _keys_have_one_buyer,
+    "stock is not left reserved": _goods_are_not_left_reserved,
+    "streams are dense": _streams_are_dense,
+    "statuses go forward": _statuses_go_forward,
+    "no event is parked": _nothing_is_parked,
+}
