@@ -14,6 +14,7 @@ TOPICS: dict[str, Topic] = {
     "customer": Topic(orders.follow_customer, orders.customer_now),
     "rider": Topic(tracking.follow_rider, tracking.rider_now),
     "jobs": Topic(tracking.follow_jobs, tracking.jobs_now),
+    "webhooks": Topic(orders.follow_webhooks, orders.webhooks_now),
     "ops": Topic(orders.follow_ops, orders.ops_now),
 }
 

@@ -2,7 +2,8 @@
 
 Each topic answers two questions: may this person follow it (and as what), and what does it look like now.
 `order/<ord>` is one order, `shop/<res>` what everyone may know of a shop, `board/<res>` the running orders of a
-shop for its staff, `customer/<usr>` one's own running orders, `ops` everything for support.
+shop for its staff, `customer/<usr>` one's own running orders, `webhooks/<res or usr>` what happens to
+their endpoints, `ops` everything for support.
 """
 
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.crypto import constant_time_compare
 
 from notifications.live.person import NOBODY
 from notifications.live.person import Person as Listener
+from notifications.webhooks import reading
 from orders.access import Person, role_in, works_at
 from orders.catalog.models import Product, Shop
 from orders.order.models import Order
@@ -82,6 +84,17 @@ def board_now(ref: str, role: str) -> Snapshot:
     """The running orders of a shop with their versions; the page fetches the tickets it lacks."""
     del role
     return 0, {"orders": _versions(shop__public_id=ref)}
+
+
+def follow_webhooks(person: Person, ref: str) -> str | None:
+    """The staff of the shop, or the account, whose endpoints they are; and support."""
+    return follow_board(person, ref) or follow_customer(person, ref)
+
+
+def webhooks_now(ref: str, role: str) -> Snapshot:
+    """How much waits for the endpoints of a shop or account."""
+    del role
+    return 0, {"waiting": sum(one.waiting for one in reading.show(reading.endpoints_of(ref)))}
 
 
 def follow_customer(person: Person, ref: str) -> str | None:

@@ -32,6 +32,7 @@ WHO = {
         merchant:product_row merchant:sale merchant:count merchant:choice merchant:keys merchant:pool
         merchant:void_key merchant:pool_limits merchant:void_batch merchant:key_import merchant:stop_import
         merchant:import_report
+        merchant:webhooks merchant:new_webhook merchant:webhook merchant:webhook_message
         warehouse:orders warehouse:picker warehouse:press counter:counted counter:statement counter:statement_of
         counter:statement_file counter:till counter:count_till counter:receive counter:withdraw
         counter:refund counter:cash_back counter:paid_out
@@ -74,6 +75,7 @@ def facts(make_order, keyshop):
     return {
         "order_id": order.public_id, "shop_id": order.shop.public_id, "line_no": 1, "unit_no": 1, "place": 1,
         "product_id": order.lines.first().product.public_id, "pool_id": pool.public_id, "secret": "guess",
+        "endpoint_id": "ep_0", "message_id": "msg_0",
         "import_id": "imp_0", "verb": "start", "what": "open", "panel": "lines", "path": "../settings.py",
         "period": "2026-11", "restaurant_id": order.shop.public_id, "hand_in": "hnd_0",
         "refund_no": "rf_0",
