@@ -12,6 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from config.desk import panels, repairs
+from orders.admin.keyhands import REPLACE_KEY, SHOW_KEY
 from orders.admin.orders import OrderAdmin
 from orders.admin.repairs import CANCEL, COLLECTED, CONFIRM, NOTE, READY, START
 from orders.models import Order
@@ -35,6 +36,8 @@ class JoinedOrderAdmin(OrderAdmin):
         repairs.PUSH,
         repairs.REFUND,
         repairs.ANOTHER_WAY,
+        REPLACE_KEY,
+        SHOW_KEY,
         CANCEL,
         NOTE,
     )

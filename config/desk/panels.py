@@ -9,6 +9,7 @@ from config.ground.figures import money
 from config.ground.word import Word
 from orders.catalog.models import Trade
 from orders.order.models import Order
+from orders.people import User
 from orders.stock.models import KeyIssue, KeyReveal
 from orders.words import CHANNEL
 from payments.models import Attempt, InboxEntry, LedgerPosting, Refund, RefundProposal
@@ -77,8 +78,11 @@ def delivery(order: Order) -> tuple[str, dict[str, Any]]:
 def card_keys(order: Order) -> tuple[str, dict[str, Any]]:
     """Which keys serve which line and who looked at them; never the keys themselves."""
     issues = KeyIssue.objects.none() if order.trade != Trade.DIGITAL else KeyIssue.objects.filter(order=order)
-    reveals = KeyReveal.objects.filter(issue__in=issues).order_by("at")
-    facts = {"order": order, "issues": list(issues.select_related("key")), "reveals": list(reveals)}
+    reveals = list(KeyReveal.objects.filter(issue__in=issues).select_related("issue").order_by("at"))
+    people = User.objects.filter(public_id__in={look.by for look in reveals})
+    names = {person.public_id: person.name for person in people}
+    looks = [(look, names.get(look.by, look.by)) for look in reveals]
+    facts = {"order": order, "issues": list(issues.select_related("key")), "looks": looks}
     return "admin/orders/order/_keys.html", facts
 
 

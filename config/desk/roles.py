@@ -13,6 +13,7 @@ READS = (
     "orders.keyimport", "payments.attempt", "payments.inboxentry", "payments.refund", "payments.refundproposal",
     "payments.ledgerentry", "payments.run", "payments.difference", "payments.bill", "tracking.rider",
     "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
+    "orders.keyvoiding",
 )  # fmt: skip
 WRITES = (
     "orders.shop", "orders.openinghours", "orders.category", "orders.product", "orders.optiongroup", "orders.option",
@@ -28,7 +29,7 @@ def ensure() -> None:
     support = [*_verbs(READS, "view"), *_verbs(WRITES, "view", "add", "change", "delete")]
     support += ["orders.repair_order", "payments.decide_difference"]
     lead = [*support, *_verbs(LEAD_READS, "view"), *_verbs(LEAD_WRITES, "view", "add", "change", "delete")]
-    lead += ["orders.return_money", "notifications.change_parkedevent"]
+    lead += ["orders.return_money", "orders.reveal_key", "notifications.change_parkedevent"]
     for name, wanted in ((SUPPORT, support), (LEAD, lead)):
         Group.objects.get_or_create(name=name)[0].permissions.set(_permissions(wanted))
 

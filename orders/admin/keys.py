@@ -3,33 +3,34 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from orders.admin.readonly import ReadOnlyAdmin
-from orders.models import Key, KeyImport, KeyPool, KeyReveal
+from orders.models import Key, KeyImport, KeyPool, KeyReveal, KeyVoiding
 
 
 @admin.register(KeyPool)
 class KeyPoolAdmin(ReadOnlyAdmin):
     """How many keys each heap still has, counted."""
 
-    list_display = ["public_id", "name", "shop", "uses", "available", "reserved", "issued", "void"]
+    list_display = ["public_id", "name", "shop", "uses", "available", "reserved", "issued", "void", "low_since"]
     search_fields = ["public_id", "name"]
     list_select_related = ["shop"]
-    fields = ["public_id", "name", "shop", "uses"]
+    fields = ["public_id", "name", "shop", "uses", "per_buyer", "low_at", "low_since"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[KeyPool]:
         """With the counts of each state."""
         states = {f"n_{state.lower()}": Count("keys", filter=Q(keys__state=state)) for state in Key.State.values}
-        return super().get_queryset(request).annotate(**states)
+        units = Sum("keys__uses_left", filter=Q(keys__state=Key.State.AVAILABLE), default=0)
+        return super().get_queryset(request).annotate(**states, units=units)
 
     @admin.display(description=_("available"))
     def available(self, pool: Any) -> int:
-        """Can be sold."""
-        return int(pool.n_available)
+        """Units that can be sold."""
+        return int(pool.units)
 
     @admin.display(description=_("reserved"))
     def reserved(self, pool: Any) -> int:
@@ -55,22 +56,33 @@ class KeyAdmin(ReadOnlyAdmin):
     list_filter = [("state", ChoicesDropdownFilter)]
     search_fields = ["public_id"]
     list_select_related = ["pool"]
-    fields = ["public_id", "pool", "state", "uses_left", "imported_at"]
+    fields = ["public_id", "pool", "state", "uses", "uses_left", "imported_at", "batch", "line", "voiding"]
 
 
 @admin.register(KeyReveal)
 class KeyRevealAdmin(ReadOnlyAdmin):
     """Who looked at a key."""
 
-    list_display = ["at", "order_of", "by", "address"]
+    list_display = ["at", "order_of", "by", "is_support", "address"]
     search_fields = ["issue__order__public_id", "by"]
     list_select_related = ["issue__order"]
-    fields = ["order_of", "by", "address", "at"]
+    fields = ["order_of", "by", "is_support", "address", "at"]
 
     @admin.display(description=_("order"))
     def order_of(self, reveal: KeyReveal) -> str:
         """The order that the key served."""
         return reveal.issue.order.public_id
+
+
+@admin.register(KeyVoiding)
+class KeyVoidingAdmin(ReadOnlyAdmin):
+    """Who took keys out of sale, how many, and why."""
+
+    list_display = ["at", "pool", "kind", "batch", "count", "kept", "reason", "by"]
+    list_filter = [("kind", ChoicesDropdownFilter)]
+    search_fields = ["public_id", "by", "reason"]
+    list_select_related = ["pool", "batch"]
+    fields = ["public_id", "pool", "kind", "batch", "count", "kept", "reason", "by", "at"]
 
 
 @admin.register(KeyImport)

@@ -27,7 +27,7 @@ from config.ground.figures import money
 from config.ground.problems import Refusal
 from config.ground.word import Word
 from orders import second_factor, words
-from orders.admin import repairs, xray
+from orders.admin import keyhands, repairs, xray
 from orders.admin.readonly import ReadOnlyAdmin
 from orders.admin.repairs import Repair, Words
 from orders.order.hands import StaffAction
@@ -74,6 +74,8 @@ class OrderAdmin(ReadOnlyAdmin):
         repairs.START,
         repairs.READY,
         repairs.COLLECTED,
+        keyhands.REPLACE_KEY,
+        keyhands.SHOW_KEY,
         repairs.CANCEL,
         repairs.NOTE,
     )
@@ -175,6 +177,8 @@ class OrderAdmin(ReadOnlyAdmin):
             raise PermissionDenied(repair.said)
         order = self.one(object_id)
         try:
+            if repair.shows:
+                return keyhands.show_once(request, self.admin_site, order, repair)
             said = repairs.carry_out(repair, order, request.POST, request.user)  # type: ignore[arg-type]
         except Refusal as refusal:
             return self.page(request, self.one(object_id), refusal=refusal, pressed=repair)
@@ -220,6 +224,7 @@ class OrderAdmin(ReadOnlyAdmin):
             "needs_code": second_factor.is_needed(),
             "role": role_of(request.user),
             "minutes": order.shop.prepare_minutes,
+            "units": keyhands.units_of(order),
         }
         return TemplateResponse(
             request,

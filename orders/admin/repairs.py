@@ -53,10 +53,17 @@ class Repair:
     permission: str = "orders.repair_order"
     is_grave: bool = False  # drawn red; asks for the second factor
     hint: Callable[[Order], Words] = _no_hint  # what its dialog says about the money
+    shows: Callable[["Repair", Order, Form, User, str | None], str] | None = None  # instead of `verb`: shown once
 
 
 def carry_out(repair: Repair, order: Order, form: Form, user: User) -> Words:
     """Press the button: check, do, record. Returns what to say; raises Refusals, and nothing is changed then."""
+    record(repair, order, form, user, partial(_with_form, repair, form))
+    return repair.after(order) if repair.after else _("Done and recorded.")
+
+
+def record(repair: Repair, order: Order, form: Form, user: User, verb: services.hands.Verb) -> None:
+    """Do `verb` in the name of this button: second factor where it is grave, reason, version, record."""
     if repair.is_grave:
         second_factor.confirm(user, str(form.get("code", "")))
     cause = str(form.get("cause", ""))
@@ -68,9 +75,8 @@ def carry_out(repair: Repair, order: Order, form: Form, user: User) -> Words:
         user=user,
         role=role_of(user),
         cause=cause if cause in StaffAction.Cause.values else "",
-        verb=partial(_with_form, repair, form),
+        verb=verb,
     )
-    return repair.after(order) if repair.after else _("Done and recorded.")
 
 
 def _with_form(repair: Repair, form: Form, order_id: str, actor: Actor) -> object:

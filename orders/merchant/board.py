@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from config.ground import clock
 from orders import services
-from orders.catalog.models import Shop
+from orders.catalog.models import Shop, Trade
 from orders.merchant import tickets
 from orders.merchant.columns import COLUMNS, in_columns
 from orders.merchant.door import actor_of, at_shop, order_of
@@ -69,7 +69,13 @@ def board_facts(request: HttpRequest, shop: Shop, refusals: Mapping[str, str] | 
         "is_paused": bool(shop.paused_until and shop.paused_until > now),
         "busy_minutes": BUSY_MINUTES,
         "pause_minutes": PAUSE_MINUTES,
+        "low": low_keys(shop),
     }
+
+
+def low_keys(shop: Shop) -> list[services.pools.LowPool]:
+    """The pools of a shop of card keys that want refilling."""
+    return services.low_pools(shop) if shop.trade == Trade.DIGITAL else []
 
 
 @at_shop
@@ -143,6 +149,7 @@ def show_switches(request: HttpRequest, shop: Shop) -> HttpResponse:
         "is_paused": bool(shop.paused_until and shop.paused_until > now),
         "busy_minutes": BUSY_MINUTES,
         "pause_minutes": PAUSE_MINUTES,
+        "low": low_keys(shop),
         "apart": True,
     }
     return render(request, "merchant/_switches.html", facts)

@@ -41,8 +41,13 @@ class Column:
 
 
 def in_columns(shop: Shop, shown: Iterable[Ticket]) -> list[Column]:
-    """All columns of a shop; one that accepts by itself sees its work first and what needs an answer last."""
+    """The columns of a shop; one that accepts by itself sees its work first and what needs an answer last.
+
+    A shop of card keys has one: nobody accepts, packs or carries there.
+    """
     held = list(shown)
+    if shop.trade == Trade.DIGITAL:
+        return [Column("cook", WORK[Trade.DIGITAL], [ticket for ticket in held if ticket.column == "cook"])]
     words = COLUMNS | ({"cook": WORK[Trade(shop.trade)]} if shop.trade in WORK else {})
     found = [Column(key, word, [ticket for ticket in held if ticket.column == key]) for key, word in words.items()]
     if shop.auto_accept:

@@ -25,7 +25,7 @@ from orders.words import EVENT, PEOPLE, event_word
 TOLD = (
     "order.placed", "order.paid", "order.confirmed", "order.preparing", "order.delayed", "line.struck_out",
     "line.picked", "order.ready", "delivery.claimed", "delivery.released", "order.picked_up", "order.completed",
-    "order.cancelled", "refund.succeeded",
+    "order.cancelled", "refund.succeeded", "key.replaced",
 )  # fmt: skip
 SHAPES = {"order.cancelled": "ended", "line.struck_out": "halt", "order.paid": "paid", "refund.succeeded": "paid"}
 

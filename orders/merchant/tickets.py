@@ -68,6 +68,8 @@ class Ticket:
     def column(self) -> str:
         """The column it stands in; a cancelled one stays where it was."""
         order = self.order
+        if order.trade == Trade.DIGITAL:
+            return "done" if order.status == Status.COMPLETED else "cook"
         if not self.is_gone:
             return COLUMN[Status(order.status)]
         if order.picked_up_at:

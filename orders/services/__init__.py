@@ -21,6 +21,7 @@ from orders.services.hands import by_hand, note_by_hand, record_denied
 from orders.services.keybook import ImportReport, import_keys
 from orders.services.keyfile import ask_to_stop, begin_import
 from orders.services.lines import note, pick_line, strike_out_line
+from orders.services.looks import reveal, reveal_to_support
 from orders.services.menu import (
     ChoiceDraft,
     OptionDraft,
@@ -37,7 +38,6 @@ from orders.services.pay import begin_payment, claim_payment, mark_paid, record_
 from orders.services.place import Item, Placement, place_order, place_within
 from orders.services.pools import add_pool, low_pools, set_limits, watch
 from orders.services.replace import replace_key
-from orders.services.reveal import reveal, reveal_to_support
 from orders.services.shelf import (
     all_units_left,
     pause,

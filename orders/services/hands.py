@@ -17,6 +17,7 @@ from orders.order.models import Order
 from orders.order.road import Step
 from orders.people import User
 from orders.services.refusals import ReasonRequired
+from orders.stock.masking import without_keys
 
 LEAST_LETTERS = 10  # of a reason: one sentence
 
@@ -61,7 +62,7 @@ def by_hand(
             order=order,
             does=does,
             cause=cause,
-            reason=sentence,
+            reason=without_keys(sentence, order.shop_id),  # a customer's key is pasted into it before one thinks
             seen_version=seen_version,
             version=version,
         )

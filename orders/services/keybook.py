@@ -10,12 +10,11 @@ from psycopg import Cursor
 
 from config.ground import clock, ids, vault
 from orders.stock.imports import KeyImport
+from orders.stock.masking import tail_of
 from orders.stock.models import Key, KeyPool
 
 BATCH = 2_000  # lines per statement: small enough that progress moves, large enough that the round trip is nothing
 LONGEST = 200  # characters of one key
-TAIL = 4  # characters of a key that a report may name
-SHORT = 8  # characters: of a shorter key the last four would tell too much
 
 # Sorted by fingerprint, so that two imports of the same keys wait for each other in one direction only. The arrays
 # go in binary form (%b): as text every byte of a sealed key would be sent as two and be parsed again.
@@ -75,11 +74,6 @@ def import_keys(
     while some := list(itertools.islice(numbered, BATCH)):
         _store(pool, some, report, batch)
         yield report
-
-
-def tail_of(text: str) -> str:
-    """The last characters of a key, as a report may show them: four, of a short key fewer."""
-    return text[-TAIL:] if len(text) >= SHORT else text[len(text) - len(text) // 3 :]
 
 
 def readable(raw: bytes) -> str | None:

@@ -8,8 +8,8 @@ from orders.actors import Actor
 from orders.order import road
 from orders.order.models import Order
 from orders.order.road import Step
+from orders.services.looks import issue_of
 from orders.services.pools import tell_pool
-from orders.services.reveal import issue_of
 from orders.stock import keys
 from orders.stock.models import Key, KeyVoiding
 

@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from config.ground import clock
 from config.ground.problems import Refusal
 from orders.actors import Actor
-from orders.services.keybook import tail_of
 from orders.services.keyfile import path_of
 from orders.services.pools import tell_pool
 from orders.services.refusals import Required
 from orders.stock.imports import KeyImport
+from orders.stock.masking import masked, without_keys
 from orders.stock.models import Key, KeyPool, KeyVoiding
 
 Kind = KeyVoiding.Kind
@@ -53,7 +53,7 @@ def void_texts(pool: KeyPool, texts: Iterable[str], *, reason: str, actor: Actor
         raise Required(field="keys")
     if len(wanted) > MOST:
         raise ListTooLong(field="keys", n=f"{len(wanted):,}", most=f"{MOST:,}")
-    why = _without(wanted, _sentence(reason))
+    why = without_keys(_without(wanted, _sentence(reason)), pool.shop_id)
     with transaction.atomic():
         marks = [pool.mark(text) for text in wanted]
         rows = list(_locked(pool).filter(fingerprint__in=marks).values_list("pk", "state"))
@@ -68,7 +68,7 @@ def void_batch(batch: KeyImport, *, reason: str, actor: Actor) -> KeyVoiding:
 
     Raises NothingToVoid, Required (no reason).
     """
-    why = _sentence(reason)
+    why = without_keys(_sentence(reason), batch.pool.shop_id)
     with transaction.atomic():
         running = KeyImport.objects.select_for_update(no_key=True).filter(pk=batch.pk)
         running.filter(state__in=[KeyImport.State.WAITING, KeyImport.State.RUNNING]).update(
@@ -110,5 +110,5 @@ def _sentence(reason: str) -> str:
 def _without(texts: Iterable[str], sentence: str) -> str:
     """The reason, should somebody have pasted a key into it, without the key."""
     for text in texts:
-        sentence = sentence.replace(text, f"····{tail_of(text)}")
+        sentence = sentence.replace(text, masked(text))
     return sentence

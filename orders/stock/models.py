@@ -18,6 +18,11 @@ def new_key_id() -> str:
     return ids.new_id("ck")
 
 
+def mark_of(text: str, shop_pk: int) -> bytes:
+    """The fingerprint of a key's text: one per shop, so that no text can lie in two of its pools."""
+    return vault.fingerprint(text, f"key|shop|{shop_pk}")
+
+
 def new_voiding_id() -> str:
     """A fresh `vod_…`."""
     return ids.new_id("vod")
@@ -102,8 +107,8 @@ class KeyPool(models.Model):
         return f"pool/{self.public_id}"
 
     def mark(self, text: str) -> bytes:
-        """The fingerprint of a key's text: one per shop, so that no text can lie in two of its pools."""
-        return vault.fingerprint(text, f"key|shop|{self.shop_id}")
+        """The fingerprint of a key's text in this pool's shop."""
+        return mark_of(text, self.shop_id)
 
 
 class KeyVoiding(models.Model):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from django.db.models import Count, Max
+from django.db.models import Count, Min
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -12,17 +12,22 @@ from config.ground import clock, figures
 from config.ground.word import Word
 from orders.order.models import Fulfilment, Order
 from orders.order.states import WAITING_FOR_MONEY, PaymentStatus, Status
+from orders.services.looks import GUEST
 from orders.services.refusals import TooLateToCancel
-from orders.stock.models import KeyIssue
+from orders.stock.models import KeyIssue, KeyReveal
 from orders.storefront import sentences, timeline
 from orders.words import CHANNEL, payment_word, status_key, status_word
 
+LOOKS = 50  # looks at keys that the page lists
 CANCELLABLE = (Status.PENDING, Status.CONFIRMED)  # by the customer; afterwards the shop or support decides
 
 
 @dataclass(frozen=True)
 class KeyUnit:
-    """One key of an order as the page lists it: never its text. `number` counts from 1 over all lines."""
+    """One key of an order as the page lists it: never its text. `number` counts from 1 over all lines.
+
+    `opened` counts the looks, the first at `opened_at`; `replaced_at` is when support gave this one for a bad one.
+    """
 
     number: int
     line_no: int
@@ -30,6 +35,17 @@ class KeyUnit:
     name: str
     opened: int
     opened_at: datetime | None
+    replaced_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """Somebody opened a key: which (empty: one that was replaced since), who in words, from which address, when."""
+
+    number: int | None
+    who: str
+    address: str
+    at: datetime
 
 
 class Facts:
@@ -184,10 +200,40 @@ class Facts:
     @cached_property
     def keys(self) -> list[KeyUnit]:
         """The issued keys, without their texts."""
-        issues = KeyIssue.objects.filter(order=self.order, issued_at__isnull=False)
-        issues = issues.annotate(opened=Count("reveals"), opened_at=Max("reveals__at"))
+        issued = KeyIssue.objects.filter(order=self.order, issued_at__isnull=False)
+        issues = issued.filter(replaced_at=None).annotate(opened=Count("reveals"), opened_at=Min("reveals__at"))
+        again = {(old.line_no, old.unit_no): old.replaced_at for old in issued.filter(replaced_at__isnull=False)}
         names = {line.line_no: line.name for line in self.order.lines.all()}
         return [
-            KeyUnit(number, issue.line_no, issue.unit_no, names[issue.line_no], issue.opened, issue.opened_at)
+            KeyUnit(
+                number,
+                issue.line_no,
+                issue.unit_no,
+                names[issue.line_no],
+                issue.opened,
+                issue.opened_at,
+                again.get((issue.line_no, issue.unit_no)),
+            )
             for number, issue in enumerate(issues, start=1)
         ]
+
+    @property
+    def looks(self) -> list[Look]:
+        """Who opened a key of this order, the newest first."""
+        numbers = {(unit.line_no, unit.unit_no): unit.number for unit in self.keys}
+        looks = KeyReveal.objects.filter(issue__order=self.order).select_related("issue").order_by("-at")[:LOOKS]
+        return [
+            Look(
+                None if look.issue.replaced_at else numbers.get((look.issue.line_no, look.issue.unit_no)),
+                self._who(look),
+                str(look.address or ""),
+                look.at,
+            )
+            for look in looks
+        ]
+
+    @staticmethod
+    def _who(look: KeyReveal) -> str:
+        if look.is_support:
+            return _("our support")
+        return _("with the private link") if look.by == GUEST else _("with your account")

@@ -7,6 +7,7 @@ from orders import services
 from orders.access import asker, own_order
 from orders.order.road import NoSuchOrder
 from orders.people import User
+from orders.services.looks import GUEST
 from orders.storefront.facts import Facts
 from orders.storefront.found import order_or_missing
 
@@ -16,7 +17,7 @@ def key(request: HttpRequest, order_id: str, line_no: int, unit_no: int) -> Http
     """POST shows one key and records that; GET is the card with the key hidden again."""
     order, text = own_order(asker(request), order_id), ""
     if request.method == "POST":
-        by = request.user.public_id if isinstance(request.user, User) else "guest"
+        by = request.user.public_id if isinstance(request.user, User) else GUEST
         address = request.META.get("REMOTE_ADDR") or None
         text = services.reveal(order_id, line_no, unit_no, by=by, address=address)
     units = Facts(order).keys

@@ -85,9 +85,9 @@ function switches() {
 
 listen(board.dataset.topics.split(" "), {
   event(frame) {
-    if (frame.topic.startsWith("shop/")) {
-      if (frame.type.startsWith("shop.")) {
-        switches();
+    if (!frame.order) {
+      if (/^(shop|keys)\./.test(frame.type)) {
+        switches(); // keys.*: a pool runs low, or was refilled
       }
       return;
     }

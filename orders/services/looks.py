@@ -9,6 +9,8 @@ from orders.order import road
 from orders.order.road import NoSuchOrder, Step
 from orders.stock.models import KeyIssue, KeyReveal
 
+GUEST = "guest"  # who looked, when nobody is signed in
+
 # Somebody who bought fifty keys copies them one by one; whoever found a session open does not take them all at once.
 LOOKS = Limit(per_minute=30, burst=60)
 
