@@ -136,6 +136,8 @@ REFUND_STATE: dict[str, dict[str, Word]] = {
     "FAILED": {"customer": _HELD, "staff": Word("Failed, needs a person", "失败，需人工", "bad", "triangle")},
 }
 
+CASH_WAITS = Word("Yours in cash, from the shop", "现金退款，请到店领取", "money", "cash")
+
 PROPOSAL: dict[str, Word] = {  # support only
     "OPEN": Word("Waits for a second person", "待第二人审批", "wait", "clock"),
     "APPROVED": Word("Approved", "已批准", "done", "check"),

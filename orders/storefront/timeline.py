@@ -12,6 +12,7 @@ from config.ground import figures
 from notifications.models import Event
 from orders.catalog.models import in_language
 from orders.order.models import Fulfilment, Order
+from orders.order.states import Status
 from orders.words import CHANNEL, EVENT, cancel_word, event_word
 
 # steps that customers need not see one by one
@@ -44,12 +45,18 @@ class Moment:
 
 def timeline(order: Order, events: Iterable[Event]) -> list[Moment]:
     """Everything that happened so far; the newest line of a running order is marked as the present one."""
-    lines = [_moment(order, event) for event in events if event.type in EVENT and event.type not in UNSEEN]
+    lines = [_moment(order, event) for event in events if _is_told(order, event)]
     if order.is_ended:
         return lines
     if lines and lines[-1].kind == "was":
         lines[-1] = replace(lines[-1], kind="now", icon="")
     return [*lines, Moment("later", "", str(LAST[order.fulfilment]), at=order.promised_to)]
+
+
+def _is_told(order: Order, event: Event) -> bool:
+    """A cancelled order's refunds have a card of their own."""
+    by_card = order.status == Status.CANCELLED and event.type.startswith("refund.")
+    return event.type in EVENT and event.type not in UNSEEN and not by_card
 
 
 def events_of(order: Order) -> list[Event]:

@@ -7,18 +7,21 @@ from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from config.ground.figures import clock_time, money
 from config.ground.problems import Refusal
+from config.ground.word import Word
 from orders.models import Fulfilment, Order, Shop, User
-from orders.order.states import PaymentStatus
-from orders.words import CHANNEL, PEOPLE
+from orders.order.states import Method, PaymentStatus, Status
+from orders.words import CHANNEL, EVENT, PEOPLE, cancel_word
 from payments.models import Attempt, Disposition, Refund
 from payments.refunds.by_hand import may_be_paid_out
 from payments.services import left_to_return, why_not_by_shop
-from payments.words import DISPOSITION, REFUND_STATE, WAY, place_of, reason_of
+from payments.words import CASH_WAITS, DISPOSITION, REFUND_STATE, WAY, place_of, reason_of
 
 register = template.Library()
+SOON = 120  # seconds: noticing within so long is worth saying
 STUCK = {Refund.State.ABNORMAL, Refund.State.FAILED}
 
 
@@ -32,11 +35,21 @@ class Moment:
     at: datetime | None = None
     until: str = ""
     why: str = ""
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
+class Late:
+    """Money that came after its order was closed: the badge, the headline, the sentence to the second."""
+
+    word: Word
+    headline: str
+    sentence: str
 
 
 @register.inclusion_tag("storefront/_money_banner.html")
 def money_banner(order: Order) -> dict[str, Any]:
-    """Say at the top of the order page that money came late, twice, or not as much as agreed; else nothing."""
+    """Say at the top of the order page that money came twice, or not as much as agreed; else nothing."""
     kept = Attempt.objects.filter(order=order).exclude(disposition__in=["", Disposition.APPLIED]).order_by("paid_at")
     return {
         "order": order,
@@ -59,6 +72,28 @@ def money_back(order: Order) -> int:
     """How much came in that was not the order's and goes back: while it is not 0, money was charged after all."""
     kept = Attempt.objects.filter(order=order).exclude(disposition__in=["", Disposition.APPLIED])
     return sum(attempt.paid_minor or 0 for attempt in kept)
+
+
+@register.simple_tag
+def late_payment(order: Order) -> Late | None:
+    """Tell of money that came after a cancelled order was closed; None when there is none."""
+    late = Attempt.objects.filter(order=order, disposition=Disposition.LATE).order_by("pk").first()
+    if order.status != Status.CANCELLED or late is None or late.paid_at is None or order.ended_at is None:
+        return None
+    zone, amount = order.shop.zone, money(late.paid_minor or 0, late.paid_currency)
+    paid, closed = (clock_time(at, zone, seconds=True) for at in (late.paid_at, order.ended_at))
+    said = _("You paid at {paid}. The order had closed at {closed}.").format(paid=paid, closed=closed)
+    back = _("All of it is back: {amount}.") if late.refunded_minor == late.paid_minor else _noticed(late)
+    told = " ".join((said, back.format(amount=amount), _("There is nothing you need to do.")))
+    return Late(DISPOSITION["LATE"]["customer"], _("Your money arrived after the order was closed"), told)
+
+
+@register.inclusion_tag("storefront/_money_over.html")
+def money_over(order: Order) -> dict[str, Any]:
+    """Tell what comes back of a cancelled order, in one card; nothing when nothing was charged."""
+    is_late = late_payment(order) is not None
+    closed = cancel_word(order, "customer").text if is_late else ""
+    return {**money_panel(order), "is_late": is_late, "placed": EVENT["order.placed"].text, "closed": closed}
 
 
 @register.inclusion_tag("storefront/_money_story.html")
@@ -133,11 +168,22 @@ def _names(refunds: list[Refund]) -> dict[str, str]:
     return {f"merchant:{person.public_id}": person.name for person in people}
 
 
+def _noticed(late: Attempt) -> str:
+    """How long it took us, where that is short enough to be said; what happens with the money."""
+    seconds = max(1, int((late.recorded_at - late.paid_at).total_seconds())) if late.recorded_at and late.paid_at else 0
+    if not 0 < seconds <= SOON:
+        return _("We are returning all of it: {amount}.")
+    one = "We noticed it {n} second later and are returning all of it: {amount}."
+    return ngettext(one, "We noticed it {n} seconds later and are returning all of it: {amount}.", seconds).replace(
+        "{n}", str(seconds)
+    )
+
+
 def _story(refund: Refund, order: Order) -> dict[str, Any]:
     channel, place = CHANNEL[refund.attempt.channel].text, place_of(refund)
     return {
         "reason": reason_of(refund, "customer"),
-        "state": REFUND_STATE[refund.state]["customer"],
+        "state": CASH_WAITS if may_be_paid_out(refund) else REFUND_STATE[refund.state]["customer"],
         "channel": channel,
         "place": place,
         "amount_minor": refund.amount_minor,
@@ -152,17 +198,24 @@ def _moments(refund: Refund, order: Order, channel: str, place: str) -> Iterator
         came = _("Your {amount} came in").format(amount=money(attempt.paid_minor or 0, attempt.paid_currency))
         why = _("{channel} told us at {time}.").format(channel=channel, time=told)
         yield Moment("paid", "card", came, attempt.paid_at, why=why)
-    asked = _("We asked {channel} to return {amount}") if refund.submitted_at else _("Refund of {amount} started")
-    at = refund.submitted_at or refund.requested_at
-    yield Moment("paid", "arrow-back", asked.format(channel=channel, amount=amount), at)
-    if refund.accepted_at:
-        accepted = _("{channel} accepted").format(channel=channel)
-        yield Moment("paid", "check", accepted, refund.accepted_at, why=refund.out_refund_no)
-    if refund.succeeded_at:
-        back = REFUND_STATE["SUCCESS"]["customer"].format(place=place)
-        yield Moment("paid", "check", back, refund.succeeded_at)
-    elif refund.state in STUCK:
-        yield Moment("halt", "triangle", REFUND_STATE[refund.state]["customer"].format(channel=channel))
+    if attempt.channel == Method.CASH or not refund.submitted_at:
+        yield Moment("paid", "arrow-back", _("Refund of {amount} started").format(amount=amount), refund.requested_at)
     else:
-        arrives = _("Arrives in your {place}").format(place=place)
-        yield Moment("now", "", arrives, until=_("usually minutes"), why=_("Bank cards: 1 to 3 working days."))
+        asked = _("We asked {channel} to return {amount}").format(channel=channel, amount=amount)
+        yield Moment("paid", "arrow-back", asked, refund.submitted_at)
+    if refund.accepted_at and attempt.channel != Method.CASH:
+        accepted = _("{channel} accepted").format(channel=channel)
+        yield Moment("paid", "check", accepted, refund.accepted_at, why=refund.out_refund_no, is_number=True)
+    yield _end(refund, channel, place)
+
+
+def _end(refund: Refund, channel: str, place: str) -> Moment:
+    """The last line: it is back, it is held up, or when and where it arrives."""
+    if refund.succeeded_at:
+        return Moment("paid", "check", REFUND_STATE["SUCCESS"]["customer"].format(place=place), refund.succeeded_at)
+    if may_be_paid_out(refund):
+        return Moment("now", "", CASH_WAITS.text, why=_("The shop sees it on its list and asks you to sign for it."))
+    if refund.state in STUCK:
+        return Moment("halt", "triangle", REFUND_STATE[refund.state]["customer"].format(channel=channel))
+    arrives = _("Arrives in your {place}").format(place=place)
+    return Moment("now", "", arrives, until=_("usually minutes"), why=_("Bank cards: 1 to 3 working days."))

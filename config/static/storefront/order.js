@@ -56,8 +56,22 @@ function line(kind, text, why, at) {
   return item;
 }
 
+/* A cancelled order is another page: what comes back stands first. The server draws it, this window stays. */
+function redraw() {
+  page.classList.add("slim");
+  globalThis.htmx?.ajax("GET", location.pathname, { target: page, select: "#main > *", swap: "innerHTML" });
+}
+
+function changesThePage({ data, type }) {
+  const isOver = (data.status ?? page.dataset.status) === "CANCELLED";
+  return isOver && (Boolean(data.status) || type.startsWith("payment."));
+}
+
 function tell(frame) {
   const { data, type, at } = frame;
+  if (page.dataset.status === "CANCELLED" && type.startsWith("refund.")) {
+    return; // its own card tells it
+  }
   const words = story[`${type}.${data.how}`] ?? story[type];
   const list = document.getElementById("timeline");
   if (!words || !list || list.querySelector(`[data-version="${frame.version}"]`)) {
@@ -99,6 +113,10 @@ page.addEventListener("live:frame", ({ target, detail: frame }) => {
   if (data.status) {
     page.dataset.status = data.status;
     advance(data.status);
+  }
+  if (changesThePage(frame)) {
+    redraw();
+    return;
   }
   if (frame.type === "snapshot") {
     reload("hero", "courier", "timeline", "lines", "money", "keys", "actions"); // something was missed
