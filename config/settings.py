@@ -41,6 +41,7 @@ VAULT_KEYS = {
     part.partition(":")[0]: bytes.fromhex(part.partition(":")[2])
     for part in _secret("LOCKSTEP_VAULT_KEYS", "demo:" + "5a" * 32, "id:64 hex digits, comma-separated.").split(",")
 }
+SEAL_KEY = bytes.fromhex(_secret("LOCKSTEP_SEAL_KEY", "7e" * 32, "64 hex digits: signs the log’s checkpoints."))
 FINGERPRINT_KEY = bytes.fromhex(_secret("LOCKSTEP_FINGERPRINT_KEY", "c3" * 32, "64 hex digits."))
 
 # ── address ──────────────────────────────────────────────────────────────────────────────────────
@@ -314,6 +315,7 @@ DOOR_LIMIT = (env.whole("LOCKSTEP_DOOR_TRIES", 120, least=1), 60)  # sign-ins an
 # live connections that one process holds for an account, and for an address (a house or an office has one for all)
 LIVE_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_PER_ACCOUNT", 50, least=1)
 LIVE_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_PER_ADDRESS", 1_000, least=1)
+SEAL_ORIGIN = f"{PUBLIC_URL.partition('://')[2]}/log"  # names the log in its checkpoints
 API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
 SPECTACULAR_SETTINGS = {
     "TITLE": "Lockstep",

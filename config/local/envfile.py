@@ -7,6 +7,7 @@ SECRETS = {
     "LOCKSTEP_SECRET_KEY": lambda: secrets.token_urlsafe(60),
     "LOCKSTEP_VAULT_KEYS": lambda: f"demo:{secrets.token_hex(32)}",
     "LOCKSTEP_FINGERPRINT_KEY": lambda: secrets.token_hex(32),
+    "LOCKSTEP_SEAL_KEY": lambda: secrets.token_hex(32),
 }
 
 

@@ -132,6 +132,7 @@ SECRETS = {
     "LOCKSTEP_SECRET_KEY": "p" * 25 + "q1w2e3r4t5y6u7i8o9p0asdfghjklzxcvbnm,.-",
     "LOCKSTEP_VAULT_KEYS": "k1:" + "ab" * 32,
     "LOCKSTEP_FINGERPRINT_KEY": "cd" * 32,
+    "LOCKSTEP_SEAL_KEY": "ef" * 32,
     "LOCKSTEP_PUBLIC_URL": "https://shop.example",
     "DATABASE_URL": "postgresql://lockstep@db.example/lockstep",
     "REDIS_URL": "redis://cache.example/0",

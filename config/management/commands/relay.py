@@ -1,4 +1,4 @@
-"""`manage.py relay`: numbers the log, publishes it to every screen, lets each reader hear it, sends the webhooks."""
+"""`manage.py relay`: numbers and seals the log, publishes it, lets each reader hear it, sends the webhooks."""
 
 import signal
 import sys
@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 from config import webhooks
 from config.events import READERS
 from notifications.log import readers, sequencer
+from notifications.seal import sealing
 from notifications.webhooks import sender
 
 SWITCH = 0.0005  # seconds a thread may keep the interpreter: a busy reader must not hold up the sequencer
@@ -22,7 +23,7 @@ class Command(BaseCommand):
     help = "Number and publish the log, run the readers of config/events.py, and send the webhooks."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
-        """Run the three loops, each in its own thread; when one dies, the process ends so that it is restarted."""
+        """Run the loops, each in its own thread; when one dies, the process ends so that it is restarted."""
         sys.setswitchinterval(SWITCH)
         stop, numbered = threading.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         loops: dict[str, Callable[[], None]] = {
             "sequencer": lambda: sequencer.run(stop, numbered),
             "readers": lambda: readers.run(stop, READERS, numbered),
+            "seal": lambda: sealing.run(stop),
             "webhooks": lambda: sender.run(stop, webhooks.outbox, webhooks.wake),
         }
         threads = [threading.Thread(target=loop, name=name) for name, loop in loops.items()]
