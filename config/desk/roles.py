@@ -11,7 +11,8 @@ from orders.roles import LEAD, SUPPORT
 READS = (
     "orders.order", "orders.orderline", "orders.staffaction", "orders.user", "orders.shopstaff", "orders.keypool",
     "orders.keyimport", "payments.attempt", "payments.inboxentry", "payments.refund", "payments.refundproposal",
-    "payments.ledgerentry", "payments.run", "payments.difference", "payments.bill", "tracking.rider",
+    "payments.ledgeraccount", "payments.ledgerentry", "payments.handin",
+    "payments.run", "payments.difference", "payments.bill", "tracking.rider",
     "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
     "orders.keyvoiding",
 )  # fmt: skip
@@ -27,7 +28,7 @@ def ensure() -> None:
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0)
     support = [*_verbs(READS, "view"), *_verbs(WRITES, "view", "add", "change", "delete")]
-    support += ["orders.repair_order", "payments.decide_difference"]
+    support += ["orders.repair_order", "payments.decide_difference", "payments.receive_cash"]
     lead = [*support, *_verbs(LEAD_READS, "view"), *_verbs(LEAD_WRITES, "view", "add", "change", "delete")]
     lead += ["orders.return_money", "orders.reveal_key", "notifications.change_parkedevent"]
     for name, wanted in ((SUPPORT, support), (LEAD, lead)):

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock
 from notifications.models import ParkedEvent
-from payments.models import Difference, RefundProposal
+from payments.models import Difference, HandIn, RefundProposal
 
 
 class Item(NamedTuple):
@@ -33,6 +33,10 @@ def _proposed() -> int:
     return RefundProposal.objects.filter(state=RefundProposal.State.OPEN, expires_at__gt=clock.now()).count()
 
 
+def _cash_that_waits() -> int:
+    return HandIn.objects.filter(state=HandIn.State.COUNTED, to_shop=None).count()
+
+
 def _parked() -> int:
     return ParkedEvent.objects.filter(resolved_at=None).count()
 
@@ -48,12 +52,14 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Orders"), "list", "orders.Order"),
         Item(_("Payments"), "card", "payments.Attempt"),
         Item(_("Refunds"), "arrow-back", "payments.Refund"),
+        Item(_("Cash in hand"), "cash", "payments.HandIn", _cash_that_waits),
         Item(_("Deliveries"), "bike", "tracking.Delivery"),
         Item(_("Card keys"), "key", "orders.KeyPool"),
     ),
     _("Outside"): (
         Item(_("Gateway inbox"), "message", "payments.InboxEntry"),
         Item(_("Ledger"), "yuan", "payments.LedgerEntry"),
+        Item(_("Trial balance"), "scales", "payments.LedgerAccount"),
         Item(_("Hourly checks"), "refresh", "payments.Run"),
         Item(_("Daily bills"), "download", "payments.Bill"),
         Item(_("Webhooks"), "link", "notifications.RegisteredHost"),
