@@ -5,11 +5,11 @@ Called every 5 s by tasks.py and, until nothing is due, by reconcile.py. Claims 
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from config.ground import clock
 from orders.order.states import WAITING_FOR_MONEY, Status
@@ -47,11 +47,15 @@ def sync_due(limit: int = BATCH) -> int:
     return len(attempts)
 
 
+def due(now: datetime) -> QuerySet[Attempt]:
+    """What is to be asked about, first what has waited longest."""
+    return Attempt.objects.filter(next_sync_at__lte=now).order_by("next_sync_at", "pk")
+
+
 def _claim(limit: int) -> list[Attempt]:
     now = clock.now()
     with transaction.atomic(durable=True):
-        due = Attempt.objects.filter(next_sync_at__lte=now).order_by("next_sync_at", "pk")
-        keys = list(due.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:limit])
+        keys = list(due(now).select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:limit])
         Attempt.objects.filter(pk__in=keys).update(next_sync_at=now + LEASE)
     return list(Attempt.objects.filter(pk__in=keys).select_related("order__shop").order_by("pk"))
 

@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
 from config.ground import clock
@@ -89,11 +89,15 @@ def write_down(refund: Refund, answer: RefundSeen | GatewayError) -> None:
         record_refund(answer)
 
 
+def due(now: datetime) -> QuerySet[Refund]:
+    """What is to be asked for, first what has waited longest."""
+    return Refund.objects.filter(state__in=Refund.DUE, next_try_at__lte=now).order_by("next_try_at", "pk")
+
+
 def _claim(limit: int) -> list[int]:
     now = clock.now()
     with transaction.atomic(durable=True):
-        due = Refund.objects.filter(state__in=Refund.DUE, next_try_at__lte=now).order_by("next_try_at", "pk")
-        keys = list(due.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:limit])
+        keys = list(due(now).select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:limit])
         Refund.objects.filter(pk__in=keys).update(
             next_try_at=now + LEASE,
             tries=F("tries") + 1,
