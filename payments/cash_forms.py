@@ -21,7 +21,7 @@ class AmountField(forms.CharField):
         super().__init__(max_length=20, **kwargs)
         self.widget.attrs |= {"inputmode": "decimal", "autocomplete": "off"}
 
-    def clean(self, value: Any) -> int:  # type: ignore[override]
+    def clean(self, value: Any) -> int:
         """Whole minor units. Raises ValidationError with the refusal's sentence."""
         amount = typed_minor(super().clean(value).removesuffix("元"))
         if amount is None:

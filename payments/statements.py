@@ -8,6 +8,7 @@ has; cash taken at the counter is in both.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
@@ -19,6 +20,7 @@ from payments.models import LedgerEntry, LedgerPosting
 PAGE = 100
 STREAMED = 1_000  # entries per query of a whole file
 EARNED = Q(account__name__startswith=ledger.REVENUE) | Q(account__name=ledger.GATEWAY_FEE)
+Totals = dict[str, Any]  # one row of a GROUP BY
 KINDS = {
     LedgerEntry.Kind.PAYMENT: "paid",
     LedgerEntry.Kind.REFUND: "refund",
@@ -119,9 +121,9 @@ def statement(span: Span) -> Statement:
 def days(span: Span) -> list[tuple[date, Sums]]:
     """Every day of the span on which something moved, oldest first."""
     rows = _within(span).annotate(day=TruncDate("entry__booked_at", tzinfo=span.shop.tz))
-    by_day: dict[date, list[dict[str, int]]] = {}
+    by_day: dict[date, list[Totals]] = {}
     for row in _totals(rows, "day", "entry__kind"):
-        by_day.setdefault(row["day"], []).append(row)  # type: ignore[call-overload]
+        by_day.setdefault(row["day"], []).append(row)
     return [(day, _sums(by_day[day])) for day in sorted(by_day)]
 
 
@@ -171,7 +173,7 @@ def _within(span: Span) -> QuerySet[LedgerPosting]:
     )
 
 
-def _totals(rows: QuerySet[LedgerPosting], *by: str) -> Iterable[dict[str, int]]:
+def _totals(rows: QuerySet[LedgerPosting], *by: str) -> Iterable[Totals]:
     earned, till = Q(is_of_till=False), Q(is_of_till=True)
     return rows.values(*by).annotate(
         earned=Sum("amount_minor", filter=earned, default=0),
@@ -181,11 +183,11 @@ def _totals(rows: QuerySet[LedgerPosting], *by: str) -> Iterable[dict[str, int]]
     )
 
 
-def _sums(rows: Iterable[dict[str, int]]) -> Sums:
+def _sums(rows: Iterable[Totals]) -> Sums:
     found = list(rows)
     earned = dict.fromkeys(KINDS.values(), 0)
     for row in found:
-        earned[KINDS[row["entry__kind"]]] -= row["earned"]  # type: ignore[index]
+        earned[KINDS[row["entry__kind"]]] -= row["earned"]
     return Sums(
         paid_minor=earned["paid"],
         refunded_minor=-earned["refund"],
@@ -205,10 +207,10 @@ def _entries(span: Span) -> QuerySet[LedgerEntry]:
 
 def _lines(shop: Shop, entries: list[LedgerEntry]) -> Iterator[Line]:
     moved: dict[int, dict[str, int]] = {entry.pk: {} for entry in entries}
-    for entry, name, amount in LedgerPosting.objects.filter(entry__in=entries).values_list(
+    for pk, name, amount in LedgerPosting.objects.filter(entry__in=entries).values_list(
         "entry_id", "account__name", "amount_minor"
     ):
-        moved[entry][name] = amount
+        moved[pk][name] = amount
     refs = [entry.order_ref for entry in entries if entry.order_ref]
     numbers = dict(Order.objects.filter(public_id__in=refs).values_list("public_id", "number"))
     for entry in entries:

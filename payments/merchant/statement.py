@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -96,7 +97,7 @@ def period(request: HttpRequest, shop: Shop, period: str) -> HttpResponse:
 
 @owned
 @require_safe
-def file(request: HttpRequest, shop: Shop, period: str) -> StreamingHttpResponse:
+def file(request: HttpRequest, shop: Shop, period: str) -> HttpResponseBase:
     """The movements of a month or a day for a spreadsheet; see statement_csv.py for its columns."""
     del request
     found = period_of(shop, period)

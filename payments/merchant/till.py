@@ -98,7 +98,8 @@ def _show(
         "waiting": waiting,
         "form": count or CountForm(initial={"expected": now.amount_minor}, places=[]),
         "history": cash_in_hand.told(account),
-        "refusal": refusal or (" ".join(receive[1].non_field_errors()) if receive and lost else ""),
+        "refusal": refusal
+        or (" ".join(str(line) for line in receive[1].non_field_errors()) if receive and lost else ""),
     }
     wrong = bool(count or receive)
     return render(request, "merchant/till.html", facts, status=422 if wrong else status)

@@ -22,7 +22,7 @@ REMEMBERED = timedelta(hours=24)  # so long the jobs page tells of a difference;
 def money_link(context: template.Context, shop: Shop) -> dict[str, Any]:
     """Lead owners to the statement and staff to the till; a shop of card keys takes no cash and has no till."""
     request = context.get("request")
-    owns = request is not None and is_owner(request.user.pk, shop)
+    owns = request is not None and is_owner(request.user.pk or 0, shop)
     is_here = context.get("section") == "money"
     return {"shop": shop, "owns": owns, "has_till": shop.trade != Trade.DIGITAL, "is_here": is_here}
 
