@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvicorn
 
-from payments.simulator import faults, keys
+from payments.simulator import faults, keys, oracle
 from payments.simulator.book import Book
 from payments.simulator.clock import Clock
 from payments.simulator.server import Door, Server
@@ -36,7 +36,7 @@ def main() -> int:
         book=Book(file, clock.now),
         faults=rules,
         clock=clock,
-        time_scale=max(options.time_scale, 0.001),
+        time_scale=options.time_scale,
         publish=publish,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -57,22 +57,39 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     known = "\n".join(f"  {name:16} {what}" for name, what in faults.KINDS.items())
+    doors = (oracle.__doc__ or "").rpartition("\n\n")[2].rstrip()
     parser = argparse.ArgumentParser(
         prog="python -m payments.simulator",
         description="A stand-in for WeChat Pay and Alipay that speaks their real protocols. No money moves.",
-        epilog=f'faults (--faults \'{{"lost": 0.1}}\', or a rule: {{"rate", "seconds", "on", "times"}}):\n{known}',
+        epilog=(
+            f'faults (--faults \'{{"lost": 0.1}}\', or a rule: {{"rate", "seconds", "on", "times"}}):\n{known}\n\n'
+            f"oracle (JSON in and out; what tests may ask and do behind the gateways' backs):\n{doors}"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--port", type=int, default=8010)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="its own books and keys")
-    parser.add_argument("--gateway-dir", type=Path, metavar="DIR2", help="the shop's keys (default DIR/../gateways)")
-    parser.add_argument("--notify-base", default="", metavar="URL", help="where the shop is called back, if not public")
-    parser.add_argument("--in-memory", action="store_true", help="keep the books in memory; the keys stay in DIR")
-    parser.add_argument("--time-scale", type=float, default=60, help="divides the retry schedules (default 60)")
-    parser.add_argument("--seed", type=int, default=1, help="of the faults (default 1)")
-    parser.add_argument("--faults", default="{}", metavar="JSON", help="which faults, how often")
+    add = parser.add_argument
+    add("--port", type=int, default=8010, help="where to listen (default 8010)")
+    add("--host", default="127.0.0.1", help="where to listen (default 127.0.0.1)")
+    add("--state", type=Path, required=True, metavar="DIR", help="its own books and keys")
+    add("--gateway-dir", type=Path, metavar="DIR2", help="the shop's keys (default DIR/../gateways)")
+    add("--notify-base", default="", metavar="URL", help="where the shop is called back, if not public")
+    add("--in-memory", action="store_true", help="keep the books in memory; the keys stay in DIR")
+    add("--time-scale", type=_scale, default=60.0, metavar="N", help="business time runs N times as fast (default 60)")
+    add("--seed", type=int, default=1, help="of the faults (default 1)")
+    add("--faults", default="{}", metavar="JSON", help="which faults, how often")
     return parser.parse_args()
+
+
+def _scale(text: str) -> float:
+    """Read a time scale: retries, refunds and delays are divided by it."""
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0.001 <= scale <= 1_000_000:
+        message = f"{text} is not between 0.001 and 1000000"
+        raise argparse.ArgumentTypeError(message)
+    return scale
 
 
 if __name__ == "__main__":

@@ -111,6 +111,9 @@ class Book:
 
     def __init__(self, file: Path | None, now: Callable[[], float]) -> None:
         self._now = now
+        if file is not None:
+            file.touch(mode=0o600)
+            file.chmod(0o600)  # SQLite gives the files beside it the same mode
         self._db = sqlite3.connect(file or ":memory:", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")  # a demo's books may lose a power cut, not a restart

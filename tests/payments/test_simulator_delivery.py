@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from payments.gateways import GATEWAYS
-from payments.gateways.base import Forged
+from payments.gateways.base import Forged, RefundAsk
 from tests.payments.conftest import Simulator, channel_of, until
 
 BOTH = pytest.mark.parametrize("form", ["native", "page"])
@@ -156,5 +156,55 @@ def test_a_killed_simulator_goes_on_where_it_was(tmp_path, ask, ear, settings):
         simulator.start()
         assert GATEWAYS["WECHAT"].parse_notification(*ear.next()).payment.out_trade_no == wanted.out_trade_no
         assert GATEWAYS["WECHAT"].query(wanted.out_trade_no).state == "SUCCESS"
+    finally:
+        simulator.stop()
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path, ask, ear, settings):
+    """Open, closed, paid, refunded, a stuck refund and a late capture: all go on where they were."""
+    simulator = Simulator(tmp_path)
+    simulator.start()
+    settings.SANDBOX, settings.SIMULATOR_URL, settings.GATEWAY_DIR = True, simulator.url, simulator.gateway_dir
+    gateway = GATEWAYS["WECHAT"]
+    numbers = [gateway.create(wanted := ask("native")) and wanted.out_trade_no for _ in range(4)]
+    waiting, paid, closed, late = numbers
+    try:
+        simulator.pay(paid)
+        assert ear.next()
+        long = {"rate": 1, "seconds": 600 * 3600, "times": 1}  # an hour at this time scale
+        simulator.faults(refund_stuck=long, paid_after_close=long)
+        for part in ("stuck", "done"):
+            gateway.refund(RefundAsk(out_trade_no=paid, out_refund_no=part, amount_minor=100, total_minor=1234))
+        gateway.close(late)
+        gateway.close(closed)
+        assert simulator.fired("refund_stuck") == simulator.fired("paid_after_close") == 1
+        before = {no: simulator.trade(no) for no in numbers}
+
+        simulator.stop(signal.SIGKILL)
+        simulator.start()
+
+        assert {no: simulator.trade(no)["refunds"] for no in numbers} == {no: before[no]["refunds"] for no in numbers}
+        assert [gateway.query(no).state for no in (waiting, closed)] == ["NOTPAY", "CLOSED"]
+        assert gateway.create(ask("native", out_trade_no=waiting)).code_url.endswith(before[waiting]["token"])
+        simulator.tell("clock", advance=3601)
+        told = {_about(gateway, ear.next()) for _ in range(3)}
+        assert told == {("refund", "stuck"), ("refund", "done"), ("payment", late)}
+        assert simulator.trade(late)["captured"] == 1234
+    finally:
+        simulator.stop()
+
+
+def _about(gateway, heard):
+    notice = gateway.parse_notification(*heard)
+    return (notice.kind, notice.refund.out_refund_no if notice.refund else notice.payment.out_trade_no)
+
+
+def test_the_books_are_for_the_owner_only(tmp_path):
+    simulator = Simulator(tmp_path)
+    simulator.start()
+    try:
+        modes = {file.name: file.stat().st_mode & 0o777 for file in (tmp_path / "state").glob("books.sqlite3*")}
+        assert modes["books.sqlite3"] == 0o600
+        assert set(modes.values()) == {0o600}
     finally:
         simulator.stop()

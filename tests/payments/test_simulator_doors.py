@@ -1,5 +1,6 @@
 """The simulator as a gateway: whom it refuses, what it checks, its command line and its oracle."""
 
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ from wechatpayv3.utils import aes_decrypt, load_certificate
 
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Definitive, Misconfigured
-from payments.simulator.faults import Faults
+from payments.simulator.faults import KINDS, Faults
 from tests.payments.conftest import channel_of
 
 
@@ -86,8 +87,8 @@ def test_a_real_merchants_folder_is_left_alone(tmp_path):
 def test_help_names_every_fault():
     done = run("--help")
     assert done.returncode == 0
-    for name in ("lost", "duplicated", "early", "error_after", "unsigned"):
-        assert name in done.stdout
+    for name, what in KINDS.items():
+        assert re.search(rf"^  {name} +{re.escape(what[:30])}", done.stdout, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("faults", ["{", '{"nope": 1}', '{"lost": 2}', '{"lost": "often"}', '{"lost": {"how": 1}}'])
