@@ -88,6 +88,14 @@ class Stand:
         """End one program."""
         processes.end(self._children.pop(name))
 
+    def kill(self, name: str) -> int:
+        """Pull the plug on one program (SIGKILL to all of it); returns how many processes it had."""
+        child = self._children.pop(name)
+        members = len(processes.session_members(child.pid))
+        processes.kill_session(child.pid)
+        child.wait()
+        return members
+
     def cpu_seconds(self, name: str) -> float:
         """CPU that a program and its workers have used so far (resolution 10 ms)."""
         return sum(_cpu(pid) for pid in processes.session_members(self._children[name].pid))

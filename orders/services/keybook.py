@@ -103,7 +103,9 @@ def _store(pool: KeyPool, some: list[tuple[int, bytes]], report: ImportReport, b
             fresh[mark] = _Fresh(number, text, public_id, vault.seal(text, f"key|sealed|{public_id}"))
     stored = _insert(pool, fresh, batch)
     report.stored += stored
-    if stored < len(fresh):
+    if len(report.refused) >= report.KEEP:
+        report.duplicates += len(fresh) - stored  # nobody will read what they equal
+    elif stored < len(fresh):
         _explain(pool, fresh, report, batch)
 
 
@@ -124,15 +126,16 @@ def _insert(pool: KeyPool, fresh: dict[bytes, _Fresh], batch: KeyImport | None) 
 
 def _explain(pool: KeyPool, fresh: dict[bytes, _Fresh], report: ImportReport, batch: KeyImport | None) -> None:
     """Say of each line that was there before what it equals."""
-    found = Key.objects.filter(fingerprint__in=list(fresh)).select_related("pool", "batch")
-    known = {bytes(key.fingerprint): key for key in found}
+    columns = ("fingerprint", "public_id", "pool_id", "pool__name", "batch_id", "batch__label", "line", "state")
+    found = Key.objects.filter(fingerprint__in=list(fresh)).values_list(*columns)
+    known = {bytes(mark): rest for mark, *rest in found}
     for mark, line in fresh.items():
-        key = known[mark]
-        if key.public_id == line.public_id:
+        public_id, pool_pk, pool_name, batch_pk, label, first, state = known[mark]
+        if public_id == line.public_id:
             continue
-        if key.pool_id != pool.pk:
-            report.refuse(line.number, "elsewhere", line.text, key.pool.name)
-        elif batch is not None and key.batch_id == batch.pk:
-            report.refuse(line.number, "twice", line.text, str(key.line))
+        if pool_pk != pool.pk:
+            report.refuse(line.number, "elsewhere", line.text, pool_name)
+        elif batch is not None and batch_pk == batch.pk:
+            report.refuse(line.number, "twice", line.text, str(first))
         else:
-            report.refuse(line.number, "duplicate", line.text, f"{key.state}|{key.batch.label if key.batch else ''}")
+            report.refuse(line.number, "duplicate", line.text, f"{state}|{label or ''}")
