@@ -83,6 +83,8 @@ def start_payment(
     attempt = open_attempt(attempt)
     if attempt.state == State.CLOSED:
         raise unreachable(channel)
+    if attempt.state == State.CLOSING:  # replaced, or the order cancelled, while the gateway opened it
+        raise WrongMoment(Order.objects.select_related("shop").get(pk=attempt.order_id))
     return attempt
 
 
@@ -183,10 +185,16 @@ def _account(channel: str) -> str:
         raise unreachable(channel) from error
 
 
+def _locked(attempt: Attempt) -> Attempt:
+    """The attempt with its order; only its own row is locked, since orders are locked before attempts."""
+    rows = Attempt.objects.select_for_update(no_key=True, of=("self",))
+    return rows.select_related("order__shop").get(pk=attempt.pk)
+
+
 @transaction.atomic(durable=True)
 def _opened(attempt: Attempt, created: Created) -> Attempt:
     """Transaction B: there is a way to pay. An attempt that was closed meanwhile is closed (again) at the gateway."""
-    row = Attempt.objects.select_for_update(no_key=True).select_related("order__shop").get(pk=attempt.pk)
+    row = _locked(attempt)
     row.code_url, row.redirect_url = created.code_url or "", created.redirect_url or ""
     row.prepay_id = created.prepay_id or ""
     if row.is_open:
@@ -202,7 +210,7 @@ def _opened(attempt: Attempt, created: Created) -> Attempt:
 def _not_opened(attempt: Attempt, state: str, error: GatewayError) -> Attempt:
     """Transaction B when there is no way (yet)."""
     order = road.locked(attempt.order.public_id)
-    row = Attempt.objects.select_for_update(no_key=True).select_related("order__shop").get(pk=attempt.pk)
+    row = _locked(attempt)
     if row.is_open:
         row.state, row.last_error = state, str(error)[:300]
         settle.asked(row)
