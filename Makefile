@@ -1,6 +1,7 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
+# soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench clean lock browser
+.PHONY: run test lint bench soak clean lock browser
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -26,6 +27,9 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	@$(PY) -m bench $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	@$(PY) -m tests.soak $(ARGS)
 
 # after a change of requirements*.in: the same lock for every Python from 3.11 on
 lock: $(VENV)/.installed-dev

@@ -24,7 +24,7 @@ from config.local import envfile, places, processes
 
 STACK = [pytest.mark.stack, pytest.mark.timeout(180)]
 ONE_PRODUCT = ("tests/browser/", "tests/journeys/")
-ONE_FILE = "tests/local/test_whole.py"  # starts and kills products of its own, one at a time
+ONE_AT_A_TIME = ("tests/local/test_whole.py", "tests/soak/")  # start and kill products of their own
 START_SECONDS = 120
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
 
@@ -38,7 +38,7 @@ class OneProduct(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(ONE_PRODUCT):
             return "product"
-        return ONE_FILE if nodeid.startswith(ONE_FILE) else nodeid
+        return next((place for place in ONE_AT_A_TIME if nodeid.startswith(place)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,7 +26,7 @@ from tests.soak.stage import Set
 from tests.soak.street import Case, Street
 
 PEOPLE = 8  # who act at the same moment
-SPEED = 40.0  # seconds of the soak in one of ours, at most
+SPEED = 60.0  # seconds of the soak in one of ours, at most
 ENCORES = 3  # at most
 SPEED_AT_REST = 120.0  # when nobody acts any more
 LOOK = 0.03  # seconds between two looks at what is due
@@ -37,13 +37,15 @@ TELL_SECONDS = 10.0
 Say = Callable[[str], None]
 
 
-def play(stage: Set, name: str, seed: int, plan: list[Script], say: Say, patience: float) -> Outcome:
+def play(
+    stage: Set, name: str, seed: int, plan: list[Script], say: Say, patience: float, encores: int = ENCORES
+) -> Outcome:
     """Act the plan out on this stage and prove the books."""
     driver = Driver(stage, Outcome(name, len(plan)), say, weather.storm(len(plan), patience))
     with Pace(stage.ticking, stage.simulator, SPEED, driver.lag) as pace:
         with driver.timed("orders"):
             driver.act_out(plan)
-            driver.provoke_the_rest(seed, plan)
+            driver.provoke_the_rest(seed, encores)
         with driver.timed("rest"):
             driver.come_to_rest(pace)
         with driver.timed("proofs"):
@@ -97,14 +99,14 @@ class Driver:
         self._act(plan, blow)
         self._street.oracle("faults", self._rules)
 
-    def provoke_the_rest(self, seed: int, plan: list[Script]) -> None:
+    def provoke_the_rest(self, seed: int, encores: int) -> None:
         """What has not struck yet gets a few more orders in which it must."""
-        for number in range(ENCORES):
+        for number in range(encores):
             unfired = [fault.name for fault in self._faults() if not fault.times]
             if not unfired:
                 return
             self._say(f"  encore for {', '.join(unfired)}")
-            encore = draw_encore(seed, number, [case.script for case in self._cases] or plan, self._elapsed())
+            encore = draw_encore(seed, number, [case.script for case in self._cases], self._elapsed())
             self._street.oracle("faults", weather.provoked(self._rules, unfired))
             self._act(encore, lambda: None)
             rest = Rest(self._stage.database)

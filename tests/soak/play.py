@@ -21,4 +21,4 @@ def soak(stage: Stage, *, orders: int, seed: int, mutant: str = "", say: Callabl
     name = f"seed {seed}{', ' * bool(mutant)}{mutant}"
     say(f"{name}: {orders} orders")
     with stage.set_up(wanted) as ready:
-        return driver.play(ready, name, seed, plan, say, PATIENCE[1])
+        return driver.play(ready, name, seed, plan, say, PATIENCE[1], encores=0 if mutant else driver.ENCORES)

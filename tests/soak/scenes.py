@@ -104,7 +104,7 @@ def _at_our_deadline(draw: Draw) -> None:
 
 def _long_after(draw: Draw) -> None:
     draw.begins()
-    draw.at(DEADLINE + draw.between(30, 200), pays(late=True, silent=draw.random.random() < LOST))
+    draw.at(DEADLINE + draw.between(30, 120), pays(late=True, silent=draw.random.random() < LOST))
 
 
 def _late_and_lost(draw: Draw) -> None:

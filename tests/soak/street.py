@@ -171,6 +171,10 @@ class Street:
             self.faults["reserved keys spoilt"] += connection.execute(SPOIL, [case.order_id]).rowcount > 0
 
     def _console_refund(self, case: Case, act: Act) -> None:
+        """Somebody at the gateway's own pages gives a part back, because the order shows that it was paid."""
+        told = self._ask("look", f"orders/{case.order_id}", self._buyer(case.script), method="GET")
+        if told is None or told["paymentStatus"] != "PAID":
+            return
         number = case.ways[-1][0] if case.ways else ""
         trade = self.oracle(f"trades/{number}") if number else None
         left = trade["captured"] - trade["refunded"] if trade else 0
