@@ -332,6 +332,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderStatus": "orders.order.states.Status.values",
         "PaymentStatus": "orders.order.states.PaymentStatus.values",
+        "WebhookState": "orders.api.webhook_shapes.STATES",
+        "MessageState": "orders.api.webhook_shapes.MESSAGE_STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -96,6 +96,14 @@ def messages(endpoints: Iterable[Endpoint], term: str = "") -> QuerySet[Message]
     return rows.filter(stream=f"order/{words}") if words else rows
 
 
+def older_than(rows: QuerySet[Message], message_id: str) -> QuerySet[Message]:
+    """Those of `messages` that come after this one in their order; none when there is no such message among them."""
+    here = rows.filter(public_id=message_id).first()
+    if here is None:
+        return rows.none()
+    return rows.filter(Q(position__lt=here.position) | Q(position=here.position, pk__lt=here.pk))
+
+
 def word_of(message: Message, now: datetime) -> str:
     """The key of a message's word; `is_behind` is annotated by `messages`."""
     if message.state != State.WAITING:

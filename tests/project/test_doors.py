@@ -21,7 +21,7 @@ WHO = {
         media
     """,
     CUSTOMER: """
-        storefront:order storefront:guest storefront:door storefront:panel storefront:cancel storefront:again
+        storefront:order storefront:guest storefront:door storefront:panel storefront:cancel storefront:again storefront:receipt storefront:proof
         storefront:key
         payments:pay payments:card payments:paid_check
     """,
@@ -42,6 +42,8 @@ WHO = {
         cash:mine cash:close cash:withdraw
     """,
     PROGRAM: """
+        api:events api:webhooks api:webhook api:webhook-secret api:webhook-resend api:webhook-messages
+        api:webhook-message-resend api:webhook-challenge api:webhook-pause api:webhook-resume
         api:orders api:order api:order-events api:order-cancel api:order-confirm api:order-reject api:order-start
         api:order-pick api:order-strike-out api:order-ready api:order-collected api:order-payments api:order-cash
         api:statement
@@ -75,7 +77,7 @@ def facts(make_order, keyshop):
     return {
         "order_id": order.public_id, "shop_id": order.shop.public_id, "line_no": 1, "unit_no": 1, "place": 1,
         "product_id": order.lines.first().product.public_id, "pool_id": pool.public_id, "secret": "guess",
-        "endpoint_id": "ep_0", "message_id": "msg_0",
+        "endpoint_id": "ep_0", "webhook_id": "ep_0", "message_id": "msg_0",
         "import_id": "imp_0", "verb": "start", "what": "open", "panel": "lines", "path": "../settings.py",
         "period": "2026-11", "restaurant_id": order.shop.public_id, "hand_in": "hnd_0",
         "refund_no": "rf_0",
