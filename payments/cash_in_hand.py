@@ -128,6 +128,11 @@ class Told:
     word: Word
     says: str
 
+    @property
+    def family(self) -> str:
+        """How loud it is said: `bad` when something was missing."""
+        return OUTCOME[_which(self.hand_in)].family
+
 
 def told(account: str, limit: int = 10) -> list[Told]:
     """Its latest hand-ins that are over, newest first."""
@@ -140,10 +145,16 @@ def outcome(hand_in: HandIn) -> str:
     """Who counted how much and what was missing or too much, in a sentence; empty when nobody received it."""
     if hand_in.received_by is None or hand_in.received_minor is None:
         return ""
+    off_by = money(abs(hand_in.difference_minor), hand_in.currency)
+    amount = money(hand_in.received_minor, hand_in.currency)
+    return OUTCOME[_which(hand_in)].format(
+        name=hand_in.received_by.name, amount=amount, difference=off_by, words=hand_in.words
+    )
+
+
+def _which(hand_in: HandIn) -> str:
     difference = hand_in.difference_minor
-    word = OUTCOME["equal" if difference == 0 else "short" if difference < 0 else "over"]
-    amount, off_by = money(hand_in.received_minor, hand_in.currency), money(abs(difference), hand_in.currency)
-    return word.format(name=hand_in.received_by.name, amount=amount, difference=off_by, words=hand_in.words)
+    return "equal" if difference == 0 else "short" if difference < 0 else "over"
 
 
 def is_carrier(person: User) -> bool:
