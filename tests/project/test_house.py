@@ -164,3 +164,9 @@ def test_production_refuses_to_start_without(name):
     done = production(**{name: ""})
     assert done.returncode != 0
     assert name in done.stderr
+
+
+def test_the_deploy_check_refuses_webhooks_into_its_own_network():
+    done = production(LOCKSTEP_WEBHOOK_PRIVATE_HOSTS="localhost:8020")
+    assert done.returncode != 0
+    assert "private hosts: localhost:8020" in done.stderr

@@ -12,7 +12,8 @@ from config.demo import cards, groceries, meals
 from config.demo.people import PASSWORD, PEOPLE
 from config.demo.tables import Good, Section
 from config.desk.roles import ensure as staff_roles
-from notifications.webhooks.models import RegisteredHost
+from notifications.webhooks import endpoints
+from notifications.webhooks.endpoints import By
 from orders.models import ApiKey, Category, KeyPool, Option, OptionGroup, Product, Shop, ShopStaff, Stock, Trade, User
 from orders.roles import LEAD, SUPPORT
 from orders.services import import_keys
@@ -113,10 +114,13 @@ def _cards(people: dict[str, User]) -> None:
 
 
 def _integrator(people: dict[str, User]) -> str:
-    """Ivy's API key and the host where `webhook-sink` listens."""
-    _key, secret = ApiKey.issue(people["ivy"], "Demo integration")
+    """Ivy's API key, and an endpoint of hers where `webhook-sink` listens: it is on this machine, so it is proved."""
+    ivy = people["ivy"]
+    _key, secret = ApiKey.issue(ivy, "Demo integration")
     for host in settings.WEBHOOK_PRIVATE_HOSTS:
-        RegisteredHost.objects.create(account=people["ivy"].public_id, host=host)
+        topic = f"customer/{ivy.public_id}"
+        made, _secret = endpoints.add(ivy.public_id, topic, f"http://{host}/", by=By("system"))
+        endpoints.answer_challenge(made.pk, made.url, "")
     return secret
 
 

@@ -1,0 +1,16 @@
+"""What must not be so in production; `manage.py check --deploy` runs it, notifications/apps.py registers it."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, Tags, register
+
+
+@register(Tags.security, deploy=True)
+def no_private_hosts(**_options: Any) -> list[Error]:
+    """Nobody's webhook may lead into the network that this runs in."""
+    if not settings.WEBHOOK_PRIVATE_HOSTS:
+        return []
+    named = ", ".join(settings.WEBHOOK_PRIVATE_HOSTS)
+    hint = "Unset LOCKSTEP_WEBHOOK_PRIVATE_HOSTS."
+    return [Error(f"Webhooks may call private hosts: {named}.", hint=hint, id="notifications.E001")]
