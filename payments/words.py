@@ -136,6 +136,8 @@ REFUND_STATE: dict[str, dict[str, Word]] = {
     "FAILED": {"customer": _HELD, "staff": Word("Failed, needs a person", "失败，需人工", "bad", "triangle")},
 }
 
+# A refund of cash that nobody has counted out yet: to its customer, to its shop.
+CASH_DUE = Word("To be given back in cash", "待现金退还", "money", "cash")
 CASH_WAITS = Word("Yours in cash, from the shop", "现金退款，请到店领取", "money", "cash")
 
 PROPOSAL: dict[str, Word] = {  # support only

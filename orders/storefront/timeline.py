@@ -15,10 +15,11 @@ from orders.order.models import Fulfilment, Order
 from orders.order.states import Status
 from orders.words import CHANNEL, EVENT, cancel_word, event_word
 
-# steps that customers need not see one by one
-UNSEEN = frozenset(
-    {"order.payment_started", "order.payment_claimed", "order.payment_released", "line.picked", "staff.noted"}
-)
+# steps that customers need not see one by one; how a refund goes on is told beside the money
+UNSEEN = frozenset({
+    "order.payment_started", "order.payment_claimed", "order.payment_released", "line.picked", "staff.noted",
+    "refund.requested", "refund.submitted", "refund.processing",
+})  # fmt: skip
 KIND = {"done": "was", "move": "was", "wait": "was", "money": "paid", "stop": "ended", "bad": "halt"}
 WHY: dict[str, str | Promise] = {
     "order.confirmed": _("Said {minutes} minutes"),

@@ -46,7 +46,7 @@ class ByPublicId(ChangeList):
 class RefundProposalAdmin(ReadOnlyAdmin):
     """Refunds above the limit of one person, those that wait first."""
 
-    list_display = ["public_id", "order", "amount", "shown_state", "words", "proposed_by", "proposed_at", "expires_at"]
+    list_display = ["public_id", "order", "amount", "shown_state", "proposed_by", "proposed_at", "expires_at"]
     list_display_links = ["public_id"]
     list_filter = [("state", ChoicesDropdownFilter), ("proposed_at", RangeDateTimeFilter)]
     list_filter_submit = True

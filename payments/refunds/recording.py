@@ -100,8 +100,9 @@ def stuck(refund: Refund, order: Order, state: Refund.State) -> None:
 
 
 def tell(order: Order, type_: str, refund: Refund, actor: Actor) -> None:
-    """One line on the order's time line; pages fetch their panel of money again."""
-    data = {"amountMinor": refund.amount_minor, "reason": refund.reason, "reload": ["money"]}
+    """One line on the order's time line; pages fetch their panel of money again, at the end what they say of it too."""
+    panels = ["hero", "money"] if type_ == "refund.succeeded" else ["money"]
+    data = {"amountMinor": refund.amount_minor, "reason": refund.reason, "reload": panels}
     orders.note(order.public_id, type_, data, actor=actor)
 
 

@@ -13,12 +13,12 @@ from config.ground.figures import clock_time, money
 from config.ground.problems import Refusal
 from config.ground.word import Word
 from orders.models import Fulfilment, Order, Shop, User
-from orders.order.states import Method, PaymentStatus, Status
+from orders.order.states import CancelReason, Method, PaymentStatus, Status
 from orders.words import CHANNEL, EVENT, PEOPLE, cancel_word
 from payments.models import Attempt, Disposition, Refund
 from payments.refunds.by_hand import may_be_paid_out
 from payments.services import left_to_return, why_not_by_shop
-from payments.words import CASH_WAITS, DISPOSITION, REFUND_STATE, WAY, place_of, reason_of
+from payments.words import CASH_DUE, CASH_WAITS, DISPOSITION, REFUND_STATE, WAY, place_of, reason_of
 
 register = template.Library()
 SOON = 120  # seconds: noticing within so long is worth saying
@@ -92,8 +92,13 @@ def late_payment(order: Order) -> Late | None:
 def money_over(order: Order) -> dict[str, Any]:
     """Tell what comes back of a cancelled order, in one card; nothing when nothing was charged."""
     is_late = late_payment(order) is not None
-    closed = cancel_word(order, "customer").text if is_late else ""
-    return {**money_panel(order), "is_late": is_late, "placed": EVENT["order.placed"].text, "closed": closed}
+    is_timeout = order.cancel_reason == CancelReason.PAYMENT_TIMEOUT
+    told = {
+        "placed": EVENT["order.placed"].text,
+        "is_timeout": is_timeout,
+        "closed": cancel_word(order, "customer").text,
+    }
+    return {**money_panel(order), **told, "is_late": is_late}
 
 
 @register.inclusion_tag("storefront/_money_story.html")
@@ -133,7 +138,7 @@ def refund_panel(context: template.Context, order: Order) -> dict[str, Any]:
             {
                 "row": refund,
                 "why": reason_of(refund, "merchant"),
-                "word": REFUND_STATE[refund.state]["staff"],
+                "word": CASH_DUE if may_be_paid_out(refund) else REFUND_STATE[refund.state]["staff"],
                 "who": names.get(refund.actor, PEOPLE[refund.actor.partition(":")[0] or "system"].text),
                 "way": WAY[refund.way].text if refund.way else "",
                 "hand": names.get(refund.paid_out_by, ""),
@@ -145,12 +150,12 @@ def refund_panel(context: template.Context, order: Order) -> dict[str, Any]:
     }
 
 
-@register.inclusion_tag("merchant/_cash_back_link.html", takes_context=True)
-def cash_back_link(context: template.Context, shop: Shop) -> dict[str, Any]:
-    """Lead to the cash that customers wait for, while there is any."""
-    rows = Refund.objects.filter(attempt__channel="CASH", attempt__order__shop=shop)
-    count = rows.exclude(state=Refund.State.SUCCESS).count()
-    return {"shop": shop, "count": count, "is_here": context.get("section") == "cash-back"}
+@register.inclusion_tag("merchant/_cash_back_note.html")
+def cash_back_note(shop: Shop) -> dict[str, Any]:
+    """Say on the shop's board how much cash customers wait for, while there is any."""
+    rows = Refund.objects.filter(attempt__channel=Method.CASH, attempt__order__shop=shop)
+    waiting = list(rows.exclude(state=Refund.State.SUCCESS).values_list("amount_minor", flat=True))
+    return {"shop": shop, "count": len(waiting), "amount_minor": sum(waiting)}
 
 
 def _why_not(order: Order) -> str:
@@ -173,10 +178,12 @@ def _noticed(late: Attempt) -> str:
     seconds = max(1, int((late.recorded_at - late.paid_at).total_seconds())) if late.recorded_at and late.paid_at else 0
     if not 0 < seconds <= SOON:
         return _("We are returning all of it: {amount}.")
-    one = "We noticed it {n} second later and are returning all of it: {amount}."
-    return ngettext(one, "We noticed it {n} seconds later and are returning all of it: {amount}.", seconds).replace(
-        "{n}", str(seconds)
+    said = ngettext(
+        "We noticed it {n} second later and are returning all of it: {amount}.",
+        "We noticed it {n} seconds later and are returning all of it: {amount}.",
+        seconds,
     )
+    return said.replace("{n}", str(seconds))
 
 
 def _story(refund: Refund, order: Order) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 /* One order's page, live: after each event of the order what stands on it is fetched anew. */
 import "lockstep/merchant/minutes";
+import { onArrival } from "lockstep/arrivals";
 import { setDown } from "lockstep/merchant/line";
 import { listen } from "lockstep/merchant/wire";
 
@@ -23,9 +24,9 @@ listen(panel.dataset.topics.split(" "), {
   back: () => setDown(false),
 });
 
-for (const button of document.querySelectorAll("[data-print]")) {
+onArrival("[data-print]", (button) => {
   button.hidden = false;
-}
+});
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) {
     print();
