@@ -47,7 +47,6 @@ WORDS: Final[dict[Why, tuple[str, str]]] = {
     "changed": ("ACQ.DISCORDANT_REPEAT_REQUEST", "不一致的请求"),
     "not_enough": ("ACQ.SELLER_BALANCE_NOT_ENOUGH", "卖家余额不足"),
     "finished": ("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
-    "forged": ("isv.invalid-signature", "验签出错"),
 }
 
 
@@ -175,7 +174,7 @@ def _asked(world: World, params: Mapping[str, str], content: Mapping[str, Any]) 
         "total_amount": not (isinstance(amount, str) and YUAN.fullmatch(amount)) or float(amount) <= 0,
         "subject": not 1 <= len(content["subject"]) <= 256 or bool(set("/=&") & set(content["subject"])),
         "notify_url": not re.fullmatch(r"https?://[^?\s]{1,240}", params.get("notify_url", "")),
-        "return_url": not re.fullmatch(r"(https?://\S{1,240})?", params.get("return_url", "")),
+        "return_url": not re.fullmatch(r"(https?://[!-~]{1,240})?", params.get("return_url", "")),
     }
     if any(wrong.values()):
         raise ValueError(", ".join(field for field, is_wrong in wrong.items() if is_wrong))

@@ -14,9 +14,7 @@ import orjson
 from payments.simulator.crypto import digits, token
 
 GatewayName = Literal["WECHAT", "ALIPAY"]
-Why = Literal[
-    "absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed", "not_enough", "finished", "forged"
-]
+Why = Literal["absent", "paid", "closed", "expired", "used", "unpaid", "too_much", "changed", "not_enough", "finished"]
 End = Literal["SUCCESS", "ABNORMAL", "CLOSED"]
 
 

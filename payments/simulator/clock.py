@@ -1,4 +1,4 @@
-"""The gateways' business time: real, unless a test moved it. Everything that waits for a moment waits here."""
+"""The gateways' business time: real, unless a test moved it. Refunds and late captures wait for their moment here."""
 
 import asyncio
 import time

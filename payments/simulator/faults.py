@@ -108,8 +108,11 @@ class Faults:
         return True
 
     def take_back(self, name: str) -> None:
-        """Count a strike that came to nothing no longer."""
+        """Count a strike that came to nothing no longer; a limited fault may strike once more."""
         self.fired[name] -= 1
+        rule = self._rules.get(name)
+        if rule is not None and rule.times >= 0:
+            rule.times += 1
 
     def seconds(self, name: str) -> float:
         """How long a fault of duration lasts; the usual time when its rule was lifted meanwhile."""

@@ -55,13 +55,15 @@ def serve(world: World, postman: Postman, request: Request, path: str) -> Answer
 
 
 def find(world: World, ask: Ask) -> Trade:
-    """Find a trade by out_trade_no or by code_url. Raises Refused("absent")."""
+    """Find a trade by out_trade_no (of "gateway", if both use it) or by code_url. Raises Refused("absent")."""
     if "code_url" in ask:
         trade = cashier.find_code(world, ask["code_url"])
         if trade is None:
             raise Refused("absent")
         return trade
     no = ask.get("out_trade_no") or ask["part"]
+    if ask.get("gateway") == "ALIPAY":
+        return world.book.find("ALIPAY", no)
     try:
         return world.book.find("WECHAT", no)
     except Refused:
@@ -133,7 +135,7 @@ def _request_payment(world: World, postman: Postman, ask: Ask) -> Any:
     )
     is_fresh = abs(time.time() - int(ask["timeStamp"])) < wechat.LIFETIME_SECONDS
     if not (is_signed and is_fresh and ask["appId"] == world.keys.names.appid):
-        raise Refused("forged")
+        raise ValueError("paySign")
     trade = find(world, {"code_url": ask["package"]})
     if trade.form != "jsapi":
         raise Refused("absent")

@@ -56,7 +56,9 @@ class Postman:
         self._world = world
         self._writers = writers
         self._http = httpx.AsyncClient(
-            timeout=PATIENCE_SECONDS, trust_env=False, limits=httpx.Limits(max_connections=64)
+            timeout=httpx.Timeout(PATIENCE_SECONDS, pool=None),  # waiting for its turn is no try
+            trust_env=False,
+            limits=httpx.Limits(max_connections=64),
         )
         self._rounds: set[asyncio.Task[None]] = set()
         self._places = itertools.count()

@@ -66,10 +66,11 @@ class Server:
             if answer.status == 204:
                 del headers["content-length"]
             sent = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-            await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+            start = {"type": "http.response.start", "status": answer.status, "headers": sent}
             if answer.is_cut:
-                await _break_off(scope, receive, send, answer.body[: len(answer.body) // 2])
+                await _break_off(scope, receive, send, start, answer.body[: len(answer.body) // 2])
             else:
+                await send(start)
                 await send({"type": "http.response.body", "body": answer.body})
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -147,7 +148,7 @@ class Server:
             answer = await do()
             if faults.strikes("error_after", operation):
                 answer = as_json({"code": "SYSTEM_ERROR", "message": "系统错误"}, 502)
-            if faults.strikes("unsigned", operation):
+            elif _is_signed(answer) and faults.strikes("unsigned", operation):
                 _break_signature(answer)
             answer.is_cut = faults.strikes("reset", operation)
         for fault in ("latency", "hang"):
@@ -157,14 +158,20 @@ class Server:
         return answer
 
 
-async def _break_off(scope: Scope, receive: Receive, send: Send, part: bytes) -> None:
-    """Send a part of the body, then reset the connection."""
-    await send({"type": "http.response.body", "body": part, "more_body": True})
+async def _break_off(scope: Scope, receive: Receive, send: Send, start: dict[str, Any], part: bytes) -> None:
+    """Send a part of the body, nothing at all when there is none, then reset the connection."""
+    if part:
+        await send(start)
+        await send({"type": "http.response.body", "body": part, "more_body": True})
     transport = scope["state"]["transport"]
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _is_signed(answer: Answer) -> bool:
+    return "Wechatpay-Signature" in answer.headers or b'"sign":"' in answer.body
 
 
 def _break_signature(answer: Answer) -> None:

@@ -37,7 +37,6 @@ WORDS: Final[dict[Why, tuple[int, str, str]]] = {
     "changed": (400, "INVALID_REQUEST", "退款金额与之前请求不一致"),
     "not_enough": (403, "NOT_ENOUGH", "基本账户余额不足"),
     "finished": (400, "INVALID_REQUEST", "订单已超过可退款的最大期限"),
-    "forged": (401, "SIGN_ERROR", "签名错误"),
 }
 
 
@@ -134,7 +133,7 @@ def _asked(world: World, ask: Mapping[str, Any], form: str) -> Trade:
     _own(world, ask["mchid"])
     amount, payer, scene, now = ask["amount"], ask.get("payer") or {}, ask.get("scene_info") or {}, world.clock.now()
     expires = ask.get("time_expire")
-    expires_at = datetime.fromisoformat(expires).timestamp() if expires else now + LIFETIME_SECONDS
+    expires_at = _moment(expires) if expires else now + LIFETIME_SECONDS
     wrong = {
         "appid": ask["appid"] != world.keys.names.appid,
         "out_trade_no": not NUMBER.fullmatch(ask["out_trade_no"]),
@@ -185,6 +184,14 @@ def _refund(world: World, postman: Postman, ask: Mapping[str, Any]) -> Answer:
         raise Refused("changed")
     refund, _ = refunds.ask(world, postman, trade, no, amount["refund"], ask.get("reason", ""), notify_url)
     return _about(trade.no, as_json(papers.refund_told(world, trade, refund)))
+
+
+def _moment(told: str) -> float:
+    """Read a moment with its offset; without one nobody knows which moment it is."""
+    moment = datetime.fromisoformat(told)
+    if moment.tzinfo is None:
+        raise ValueError("time_expire")
+    return moment.timestamp()
 
 
 def _is_amount(fen: object) -> bool:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -15,6 +15,7 @@ from payments.simulator.faults import Faults
 from payments.simulator.keys import Keys
 
 LOG_LINES = 20_000
+IN_ADDRESSES = "%/:?#[]@!$&'()*+,;=-._~"  # what an address may hold as it is
 
 
 @dataclass(slots=True)
@@ -85,4 +86,4 @@ def as_json(document: Any, status: int = 200) -> Answer:
 
 def go_to(address: str) -> Answer:
     """Send the browser elsewhere."""
-    return Answer(status=303, headers={"location": address}, content_type="text/plain")
+    return Answer(status=303, headers={"location": quote(address, safe=IN_ADDRESSES)}, content_type="text/plain")

@@ -133,6 +133,30 @@ def test_a_reset_comes_in_the_middle_of_the_body(simulator):
     assert simulator.fired("reset") == 1
 
 
+def test_a_reset_strikes_an_answer_without_a_body_too(simulator, opened):
+    no = opened("native")
+    simulator.faults(reset={"rate": 1, "on": "close", "times": 1})
+    with pytest.raises(Unknown):
+        GATEWAYS["WECHAT"].close(no)
+    assert simulator.fired("reset") == 1
+    assert simulator.trade(no)["state"] == "CLOSED", "it was done all the same"
+
+
+def test_an_answer_without_a_signature_has_none_to_break(simulator, ask):
+    simulator.faults(unsigned=1)
+    created = GATEWAYS["ALIPAY"].create(ask("page"))
+    assert simulator.http.get(created.redirect_url).status_code == 303
+    assert simulator.fired("unsigned") == 0
+
+
+def test_a_notification_that_nothing_overtook_leaves_its_turn_to_another(simulator, opened, ear):
+    simulator.faults(reordered={"rate": 1, "seconds": 30, "times": 1})
+    simulator.pay(opened("native"))
+    ear.next()
+    until(lambda: simulator.ask("faults")["rules"]["reordered"]["times"] == 1)
+    assert simulator.fired("reordered") == 0
+
+
 @BOTH
 def test_a_payment_is_captured_after_its_close_was_acknowledged(form, simulator, opened, ear):
     simulator.faults(paid_after_close={"rate": 1, "seconds": 60})  # 100 ms at this time scale

@@ -158,6 +158,8 @@ class TestWechat:
             ("native", {"appid": "wx0"}, "appid"),
             ("native", {"mchid": "1900000001"}, "mchid"),
             ("native", {"time_expire": "2020-01-01T00:00:00+08:00"}, "time_expire"),
+            ("native", {"time_expire": "2099-01-01T00:00:00"}, "time_expire"),
+            ("native", {"time_expire": "2099-01-01"}, "time_expire"),
             ("native", {"description": "x" * 128}, "description"),
         ],
     )
@@ -174,7 +176,7 @@ class TestWechat:
         prepay = merchant.ask_wechat("POST", "/v3/pay/transactions/jsapi", order).json()["prepay_id"]
         package = signed_package(simulator, merchant, prepay)
         forged = {**package, "paySign": base64.b64encode(secrets.token_bytes(256)).decode()}
-        assert simulator.http.post("/oracle/request_payment", json=forged).status_code == 409
+        assert simulator.http.post("/oracle/request_payment", json=forged).status_code == 400
         assert simulator.trade(no)["state"] == "NOTPAY"
         assert simulator.tell("request_payment", **package)["errMsg"] == "requestPayment:ok"
         told = self.query(merchant, no)

@@ -127,6 +127,15 @@ def test_the_oracle_answers_any_body(door, simulator, opened):
     assert simulator.trade(no)["captured"] == 1234
 
 
+@pytest.mark.parametrize("odd", ["牛", "%0d%0aset-cookie:x=1", "%00", "é"])
+def test_the_cashier_leads_on_from_any_address(odd, simulator, opened):
+    token = simulator.trade(opened("native"))["token"]
+    for address in (f"/cashier/{odd}/{token}", f"/cashier/wechat/{token}?redirect_url=https://shop.example/{odd}"):
+        answer = simulator.http.post(address, data={"decision": "pay"})
+        assert answer.status_code in {303, 409}
+        assert "set-cookie" not in answer.headers
+
+
 def test_the_oracle_answers_any_question(simulator):
     for door in sorted(name for method, name in DOORS if method == "GET"):
         for value in ("", "\x00", "x" * 3000, "%ff", "WECHAT", "牛"):
