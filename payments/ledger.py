@@ -161,9 +161,10 @@ def _open(names: Mapping[str, int] | tuple[str, ...], currency: str) -> None:
 
 def _post(movement: Movement, postings: Mapping[str, int]) -> None:
     hold(*sorted(name for name in postings if name.startswith(CASH)), currency=movement.currency)
-    _open(postings, movement.currency)
     known = LedgerAccount.objects.filter(name__in=list(postings), currency=movement.currency)
-    accounts = {account.name: account for account in known}
+    if len(accounts := {account.name: account for account in known}) < len(postings):
+        _open(postings, movement.currency)
+        accounts = {account.name: account for account in known.all()}
     entry = LedgerEntry.objects.create(
         ref=movement.ref,
         kind=movement.kind,

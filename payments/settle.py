@@ -150,10 +150,7 @@ def _give_to(order: Order, attempt: Attempt) -> Disposition:
     role, _, account = attempt.collector.partition(":")
     actor = Actor(role, account) if role else GATEWAY
     try:
-        with transaction.atomic():
-            orders.mark_paid(
-                order.public_id, amount_minor=attempt.paid_minor or 0, channel=attempt.channel, actor=actor
-            )
+        orders.pay_locked(order, amount_minor=attempt.paid_minor or 0, channel=attempt.channel, actor=actor)
     except KeysShort:
         orders.cancel_order(order.public_id, reason="UNFULFILLABLE", actor=SYSTEM)
         return Disposition.UNFULFILLABLE

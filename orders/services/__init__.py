@@ -34,7 +34,7 @@ from orders.services.menu import (
     set_picture,
 )
 from orders.services.once import Answer, IdempotencyConflict, once, remember
-from orders.services.pay import begin_payment, claim_payment, mark_paid, record_return, release_payment
+from orders.services.pay import begin_payment, claim_payment, mark_paid, pay_locked, record_return, release_payment
 from orders.services.place import Item, Placement, place_order, place_within
 from orders.services.pools import add_pool, low_pools, set_limits, watch
 from orders.services.replace import replace_key
@@ -88,6 +88,7 @@ __all__ = [
     "note_by_hand",
     "once",
     "pause",
+    "pay_locked",
     "pick_line",
     "pick_up",
     "place_order",

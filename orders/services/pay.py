@@ -47,7 +47,12 @@ def mark_paid(order_id: str, *, amount_minor: int, channel: str, actor: Actor = 
 
     Raises KeysShort when a card-key order's keys are no longer held (nothing is kept then).
     """
-    order = road.locked(order_id)
+    return pay_locked(road.locked(order_id), amount_minor=amount_minor, channel=channel, actor=actor)
+
+
+@transaction.atomic
+def pay_locked(order: Order, *, amount_minor: int, channel: str, actor: Actor = GATEWAY) -> Order:
+    """`mark_paid` for a caller that already holds the lock; after KeysShort the given object is to be read anew."""
     now = clock.now()
     columns = {"paid_minor": amount_minor, "paid_at": now, "expires_at": None, "method": channel}
     if order.status == "PENDING":
