@@ -33,8 +33,9 @@ OPEN_FILES = 8192
 class Stand:
     """Everything started inside `with` is ended by its end. The database is made anew each time."""
 
-    def __init__(self, *, seconds: float, state: Path = STATE) -> None:
+    def __init__(self, *, seconds: float, size: float = 1.0, state: Path = STATE) -> None:
         self.seconds = seconds
+        self.size = size  # of the crowds
         self.state = state
         self.web_port, self.live_port = _free_port(), _free_port()
         self.environment: dict[str, str] = {}
