@@ -14,6 +14,7 @@ READS = (
     "payments.ledgeraccount", "payments.ledgerentry", "payments.handin",
     "payments.run", "payments.difference", "payments.bill", "tracking.rider",
     "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
+    "notifications.endpoint", "notifications.message", "notifications.attempt", "notifications.circuit", "notifications.registeredhost",
     "orders.keyvoiding",
 )  # fmt: skip
 WRITES = (

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock
-from notifications.models import ParkedEvent
+from notifications.models import Endpoint, ParkedEvent
 from payments.models import Difference, HandIn, RefundProposal
 
 
@@ -41,6 +41,10 @@ def _parked() -> int:
     return ParkedEvent.objects.filter(resolved_at=None).count()
 
 
+def _failing_endpoints() -> int:
+    return Endpoint.objects.filter(state=Endpoint.State.WORKING, failing_since__isnull=False).count()
+
+
 SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
     _("Now"): (
         Item(_("Operations"), "pulse"),
@@ -62,7 +66,9 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Trial balance"), "scales", "payments.LedgerAccount"),
         Item(_("Hourly checks"), "refresh", "payments.Run"),
         Item(_("Daily bills"), "download", "payments.Bill"),
-        Item(_("Webhooks"), "link", "notifications.RegisteredHost"),
+        Item(_("Webhooks"), "link", "notifications.Endpoint", _failing_endpoints),
+        Item(_("Webhook messages"), "message", "notifications.Message"),
+        Item(_("Registered hosts"), "shield", "notifications.RegisteredHost"),
         Item(_("Event log"), "shield", "notifications.Event"),
     ),
     _("People"): (
