@@ -192,7 +192,7 @@ def _asked(world: World, params: Mapping[str, str], content: Mapping[str, Any]) 
         subject=content["subject"],
         form=FORMS[params["method"]],
         notify_url=params["notify_url"],
-        return_url=params.get("return_url", ""),
+        return_url=params.get("return_url", "") if FORMS[params["method"]] != "qr" else "",
         created_at=now,
         expires_at=expires_at,
         was_opened=FORMS[params["method"]] != "qr",

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from payments.simulator import crypto
+from payments.simulator import crypto, refunds
 from payments.simulator.book import Letter, Trade
 from payments.simulator.postman import Envelope, Variant
 from payments.simulator.world import Answer, World
@@ -19,7 +19,6 @@ from payments.simulator.world import Answer, World
 BEIJING: Final = timezone(timedelta(hours=8))
 BUYER: Final = "2088000000000002"
 BUYER_LOGIN: Final = "buy***@sim"
-FINISHED_SECONDS: Final = 365 * 86400  # after which a paid trade can no longer be given back
 
 
 def signed(world: World, method: str, told: Mapping[str, Any], subject: str = "") -> Answer:
@@ -104,7 +103,7 @@ def status(world: World, trade: Trade) -> str:
         return "WAIT_BUYER_PAY" if trade.state == "NOTPAY" else "TRADE_CLOSED"
     if given_back(world, trade) >= trade.captured:
         return "TRADE_CLOSED"
-    return "TRADE_FINISHED" if world.clock.now() > trade.paid_at + FINISHED_SECONDS else "TRADE_SUCCESS"
+    return "TRADE_FINISHED" if world.clock.now() > trade.paid_at + refunds.YEAR_SECONDS else "TRADE_SUCCESS"
 
 
 def given_back(world: World, trade: Trade) -> int:

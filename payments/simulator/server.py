@@ -86,6 +86,8 @@ class Server:
         body = b""
         while True:
             part = await receive()
+            if part["type"] == "http.disconnect":  # half a request is none
+                return Answer(status=400)
             body += part.get("body", b"")
             if len(body) > BODY_LIMIT:
                 return as_json({"error": "too large"}, 413)
