@@ -34,6 +34,7 @@ from orders.order.hands import StaffAction
 from orders.order.models import Order
 from orders.people import PHONE_DIGITS, digits_of, phone_index
 from orders.roles import role_of
+from orders.stock.masking import without_keys
 
 Panel = Callable[[Order], tuple[str, dict[str, Any]]]
 
@@ -219,7 +220,7 @@ class OrderAdmin(ReadOnlyAdmin):
             "asked": asked,
             "pressed": pressed,
             "refusal": refusal,
-            "typed": request.POST,
+            "typed": {name: without_keys(value, order.shop_id) for name, value in request.POST.items()},
             "causes": StaffAction.Cause.choices,
             "needs_code": second_factor.is_needed(),
             "role": role_of(request.user),

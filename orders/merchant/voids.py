@@ -12,6 +12,8 @@ from orders.catalog.models import Shop
 from orders.merchant.door import actor_of, at_shop
 from orders.merchant.key_forms import ReasonForm, VoidForm
 from orders.merchant.keys import import_of, pool_of, show_pool
+from orders.stock.masking import without_keys
+from orders.stock.models import KeyPool
 
 
 @sensitive_post_parameters("keys")
@@ -21,12 +23,12 @@ def void(request: HttpRequest, shop: Shop, pool_id: str) -> HttpResponse:
     """Take pasted keys out of the pool."""
     pool, form = pool_of(shop, pool_id), VoidForm(request.POST)
     if not form.is_valid():
-        return show_pool(request, pool, voids=_kept(form), status=422)
+        return show_pool(request, pool, voids=_kept(form, pool), status=422)
     given = form.cleaned_data
     try:
         services.void_texts(pool, given["keys"], reason=given["reason"], actor=actor_of(request))
     except Refusal as refusal:
-        return show_pool(request, pool, error=refusal.detail, voids=_kept(form), status=refusal.status)
+        return show_pool(request, pool, error=refusal.detail, voids=_kept(form, pool), status=refusal.status)
     return redirect("merchant:pool", shop.public_id, pool_id)
 
 
@@ -44,7 +46,7 @@ def void_batch(request: HttpRequest, shop: Shop, import_id: str) -> HttpResponse
     return redirect("merchant:pool", shop.public_id, batch.pool.public_id)
 
 
-def _kept(form: VoidForm) -> VoidForm:
-    """The form as it is drawn again: what was wrong, the reason, and no key."""
-    form.data = {name: value for name, value in form.data.items() if name != "keys"}
+def _kept(form: VoidForm, pool: KeyPool) -> VoidForm:
+    """The form as it is drawn again: what was wrong, the reason, and no key in either."""
+    form.data = {"reason": without_keys(form.data.get("reason", ""), pool.shop_id)}
     return form
