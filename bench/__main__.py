@@ -10,7 +10,7 @@ from bench import report
 from bench.stand import Stand
 from config.local.places import CannotStart
 
-TARGETS = ("orders", "status", "fanout", "pages", "simulator", "money")
+TARGETS = ("orders", "status", "fanout", "pages", "simulator", "money", "keys")
 
 
 def main() -> int:
