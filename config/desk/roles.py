@@ -14,8 +14,8 @@ READS = (
     "payments.ledgeraccount", "payments.ledgerentry", "payments.handin",
     "payments.run", "payments.difference", "payments.bill", "tracking.rider",
     "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
-    "notifications.endpoint", "notifications.message", "notifications.attempt", "notifications.circuit", "notifications.registeredhost",
-    "orders.keyvoiding",
+    "notifications.endpoint", "notifications.message", "notifications.attempt", "notifications.circuit",
+    "notifications.registeredhost", "orders.keyvoiding",
 )  # fmt: skip
 WRITES = (
     "orders.shop", "orders.openinghours", "orders.category", "orders.product", "orders.optiongroup", "orders.option",

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from config.ground.word import Word
 from notifications.webhooks.models import Endpoint, Message, Replay
 from notifications.webhooks.resending import reached
-from notifications.webhooks.words import ENDPOINT
+from notifications.webhooks.words import ENDPOINT, error_in_words
 
 State = Message.State
 
@@ -31,6 +31,16 @@ class Shown:
     def word(self) -> Word:
         """Its state's word; {time} is when it began to fail."""
         return ENDPOINT[self.state]
+
+    @property
+    def last_answer(self) -> str:
+        """How the last failed try ended, in words."""
+        return error_in_words(self.endpoint.last_answer)
+
+    @property
+    def challenge_error(self) -> str:
+        """Why the last challenge failed, in words; empty when it did not."""
+        return error_in_words(self.endpoint.challenge_error)
 
     @property
     def can_send(self) -> bool:

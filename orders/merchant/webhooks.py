@@ -21,7 +21,7 @@ from config.ground.word import Word
 from notifications.models import Attempt, Endpoint, Message
 from notifications.webhooks import reading, resending
 from notifications.webhooks.endpoints import By
-from notifications.webhooks.words import MESSAGE
+from notifications.webhooks.words import MESSAGE, error_in_words
 from orders.catalog.models import Shop
 from orders.merchant.door import actor_of, at_shop
 
@@ -69,7 +69,12 @@ def message(request: HttpRequest, shop: Shop, message_id: str) -> HttpResponse:
         except Refusal as refusal:
             return show_page(request, shop, refusal=refusal)
         return redirect(request.path if request.POST.get("next") == "message" else back_to(shop))
-    facts = {"shop": shop, "section": "webhooks", "row": row_of(found), "attempts": list(found.attempts.all())}
+    facts = {
+        "shop": shop,
+        "section": "webhooks",
+        "row": row_of(found),
+        "attempts": [(one, _said(one)) for one in found.attempts.all()],
+    }
     return render(request, "merchant/webhook_message.html", facts)
 
 
@@ -138,4 +143,4 @@ def _tries(attempts: list[Attempt]) -> str:
 
 
 def _said(attempt: Attempt) -> str:
-    return str(attempt.status) if attempt.status else attempt.error
+    return str(attempt.status) if attempt.status else error_in_words(attempt.error)
