@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from orders.models import Order, Shop
@@ -200,9 +200,10 @@ def _sums(rows: Iterable[Totals]) -> Sums:
 
 def _entries(span: Span) -> QuerySet[LedgerEntry]:
     """Entries of the span that touch the shop's money; those that only pass through suspense are none of its."""
-    touched = _postings(span.shop).values("entry")
-    rows = LedgerEntry.objects.filter(shop=span.shop, booked_at__gte=span.start, booked_at__lt=span.end)
-    return rows.filter(pk__in=touched).order_by("booked_at", "pk")
+    touched = LedgerPosting.objects.filter(EARNED | _till(span.shop), entry=OuterRef("pk"))
+    rows = LedgerEntry.objects.filter(shop=span.shop, currency=span.shop.currency)
+    rows = rows.filter(booked_at__gte=span.start, booked_at__lt=span.end)
+    return rows.filter(Exists(touched)).order_by("booked_at", "pk")
 
 
 def _lines(shop: Shop, entries: list[LedgerEntry]) -> Iterator[Line]:
