@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.storefront import cart, checkout, guests, keys, orders, shops
+from orders.storefront import cart, checkout, guests, keys, orders, receipt, shops
 
 app_name = "storefront"
 urlpatterns = [
@@ -23,6 +23,8 @@ urlpatterns = [
     path("orders/<str:order_id>/door/", guests.door, name="door"),
     path("orders/<str:order_id>/panels/<str:panel>/", orders.panel, name="panel"),
     path("orders/<str:order_id>/cancel/", orders.cancel, name="cancel"),
+    path("orders/<str:order_id>/receipt/", receipt.receipt, name="receipt"),
+    path("orders/<str:order_id>/receipt/proof.json", receipt.proof, name="proof"),
     path("orders/<str:order_id>/again/", orders.again, name="again"),
     path("orders/<str:order_id>/keys/<int:line_no>/<int:unit_no>/", keys.key, name="key"),
 ]

@@ -5,10 +5,13 @@ browser complain. Pictures of all of them are written to `.lockstep/test/pages/`
 """
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from config.ground import clock
+from config.ground.figures import decimal
 from config.local.places import PROJECT
 from tests.product import STACK
 from tests.windows import signs_in, tab
@@ -46,6 +49,7 @@ PAGES = {
     "order-ready": ("mei", "/orders/{claimed}/"),
     "order-live": ("mei", "/orders/{carried}/"),
     "order-done": ("mei", "/orders/{done}/"),
+    "receipt": ("mei", "/orders/{done}/receipt/"),
     "order-keys": ("mei", "/orders/{keys}/"),
     "order-cancelled": ("mei", "/orders/{cancelled}/"),
     "order-cancel": ("mei", "/orders/{paid}/cancel/"),
@@ -63,6 +67,9 @@ PAGES = {
     "merchant-product-new": ("bruno", "/merchant/{MEAL}/products/new/"),
     "merchant-keys": ("dana", "/merchant/{DIGITAL}/keys/"),
     "merchant-keys-pool": ("dana", "/merchant/{DIGITAL}/keys/{pool}/"),
+    "merchant-statement": ("bruno", "/merchant/{MEAL}/statement/"),
+    "merchant-statement-day": ("bruno", "/merchant/{MEAL}/statement/{day}/"),
+    "merchant-till": ("bruno", "/merchant/{MEAL}/till/"),
     "picking": ("chen", "/warehouse/{GROCERY}/"),
     "picker": ("chen", "/warehouse/{GROCERY}/{picking}/"),
     "rider-jobs": ("ravi", "/rider/"),
@@ -70,10 +77,16 @@ PAGES = {
     "rider-job-collect": ("rosa", "/rider/jobs/{claimed}/"),
     "rider-job": ("rosa", "/rider/jobs/{carried}/"),
     "rider-job-done": ("rosa", "/rider/jobs/{done}/"),
+    "rider-job-cash": ("rosa", "/rider/jobs/{cash}/"),
+    "rider-cash": ("rosa", "/rider/cash/"),
     "admin-operations": ("sam", "/admin/"),
     "admin-orders": ("sam", "/admin/orders/order/"),
     "admin-xray": ("sam", "/admin/orders/order/{carried}/change/"),
     "admin-differences": ("sam", "/admin/payments/difference/"),
+    "admin-trial-balance": ("sam", "/admin/payments/ledgeraccount/"),
+    "admin-account": ("sam", "/admin/payments/ledgeraccount/revenue:MEAL/change/"),
+    "admin-cash": ("sam", "/admin/payments/handin/"),
+    "admin-hand-in": ("sam", "/admin/payments/handin/{hand_in}/change/"),
     "admin-payments": ("sam", "/admin/payments/attempt/"),
     "admin-shops": ("sam", "/admin/orders/shop/"),
     "nowhere": ("", "/no/such/page/"),
@@ -109,8 +122,23 @@ def places(world, desks):
     leo.sees("¥26.00", inside="#cart")
     leo.complaints.clear()
     pool = made.product.rows("SELECT public_id FROM orders_keypool ORDER BY id LIMIT 1")
-    known = {"noodles": noodles, "pool": pool[0][0]}
+    day = f"{clock.now().astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
+    known = {"noodles": noodles, "pool": pool[0][0], "day": day, "hand_in": hands_in(made, desks("rosa"))}
     return vars(world.orders) | vars(world.shops) | known
+
+
+def hands_in(made, rosa):
+    """Rosa counts what she collected and hands it in at the depot; its public id."""
+    rosa.goes_to("/rider/cash/")
+    (held,) = made.product.rows(
+        "SELECT sum(p.amount_minor) FROM payments_ledgerposting p JOIN payments_ledgeraccount a ON a.id = p.account_id"
+        " WHERE a.name LIKE 'cash:rider:%'"
+    )[0]
+    rosa.page.get_by_label("Counted").fill(decimal(int(held)))
+    rosa.page.get_by_label("At the depot").check()
+    rosa.presses("Close the shift")
+    rosa.complaints.clear()
+    return made.product.rows("SELECT public_id FROM payments_handin ORDER BY id DESC LIMIT 1")[0][0]
 
 
 @pytest.mark.parametrize("name", PAGES)
