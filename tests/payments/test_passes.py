@@ -347,3 +347,14 @@ def test_no_sweep_reads_what_is_finished(crowd):
         assert "Seq Scan on payments_attempt" not in plan or index == "orders_waiting_for_money", plan
         assert "Seq Scan on orders_order" not in plan, plan
         assert "Seq Scan on payments_refund" not in plan, plan
+
+
+def test_the_books_are_added_up_at_one_moment(recorded, django_assert_num_queries):
+    """Two statements would see money that is applied between them in one sum and not in the other."""
+    order = recorded()[0].order
+    orders.cancel_order(order.public_id, reason="CUSTOMER", actor=SYSTEM)
+    passes.apply_money(Budget(60))  # late: it lies in suspense until it is back
+    with django_assert_num_queries(1):
+        counts = passes.add_up(Budget(60))
+    assert (counts.looked_at, counts.left) == (2, 0)
+    assert not Difference.objects.exists()
