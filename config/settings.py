@@ -263,6 +263,17 @@ CONTENT_SECURITY_POLICY_ADMIN = {
 # ── webhooks: hosts in private address space that an integrator may name, development only ────────
 WEBHOOK_PRIVATE_HOSTS = env.words("LOCKSTEP_WEBHOOK_PRIVATE_HOSTS", "" if PRODUCTION else "localhost:8020")
 
+# ── letters: files in the state folder in development, an SMTP server in production ────────────────
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if PRODUCTION else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = STATE_DIR / "mail"
+EMAIL_HOST = env.text("LOCKSTEP_SMTP_HOST", "localhost")
+EMAIL_PORT = env.whole("LOCKSTEP_SMTP_PORT", 25, least=1)
+EMAIL_HOST_USER = env.text("LOCKSTEP_SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env.text("LOCKSTEP_SMTP_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("LOCKSTEP_SMTP_TLS")
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.text("LOCKSTEP_MAIL_FROM", f"Lockstep <no-reply@{_public.hostname}>")
+
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────
 LOGGING = logs.configuration(env.text("LOCKSTEP_LOG_LEVEL", "WARNING" if not PRODUCTION else "INFO"))
 logs.configure()

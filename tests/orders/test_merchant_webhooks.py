@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -13,6 +14,7 @@ from notifications.models import Endpoint, Event, Message
 from notifications.webhooks import endpoints, resending, settling
 from notifications.webhooks.outbox import READER
 from notifications.webhooks.transport import Answer
+from orders.tasks import tell_of_failing_endpoints
 from tests.notifications.webhook_world import number
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,3 +192,37 @@ def test_another_shops_endpoint_is_not_found(page, grocery):
     for what in ("pause", "secret", "remove", "replay"):
         page(f"{other.public_id}/{what}/", status=404)
         page(f"{other.public_id}/{what}/", status=404, go="1")
+
+
+class TestTheOwnerIsTold:
+    """After an hour of failing, once, in their language; again only after it worked in between."""
+
+    @pytest.fixture
+    def failing(self, endpoint, cast):
+        cast.bruno.email = "bruno@example.com"
+        cast.bruno.language = "zh-hans"
+        cast.bruno.save()
+        Endpoint.objects.update(failing_since=clock.now() - timedelta(minutes=61), last_answer="503", failures=9)
+        return endpoint
+
+    def test_once(self, failing, mailoutbox):
+        assert tell_of_failing_endpoints() == 1
+        assert tell_of_failing_endpoints() == 0
+        (letter,) = mailoutbox
+        assert letter.to == ["bruno@example.com"]
+        assert letter.subject == "您的接收地址已失败 1 小时"
+        assert URL in letter.body
+        assert "webhooks/" in letter.body
+        assert Event.objects.filter(stream=failing.stream).last().type == "webhook.failing"
+
+    def test_not_before_an_hour(self, failing, mailoutbox):
+        Endpoint.objects.update(failing_since=clock.now() - timedelta(minutes=59))
+        assert tell_of_failing_endpoints() == 0
+
+    def test_and_when_it_works_again_the_page_hears_of_it(self, failing, make_order):
+        tell_of_failing_endpoints()
+        make_order("PENDING")
+        read()
+        try_once(Answer(202))
+        assert Event.objects.filter(stream=failing.stream).order_by("version").last().type == "webhook.recovered"
+        assert Endpoint.objects.get().told_at is None
