@@ -94,6 +94,9 @@ def _amount(difference: Difference) -> Remedy:
         return Remedy(
             _("The books do not add up by %(gap)s. Look at the entries since the last check.") % {"gap": gap}, DECIDED
         )
+    if difference.channel == "CASH":
+        thinks = _("Whoever received the cash counted %(gap)s more or less than the books say. Ask both, then decide.")
+        return Remedy(thinks % {"gap": gap}, DECIDED)
     thinks = _("The sides differ by %(gap)s. Compare totals, not what the payer paid after coupons.") % {"gap": gap}
     return Remedy(thinks, DECIDED)
 
@@ -235,7 +238,7 @@ def _ours(difference: Difference) -> list[str]:
     amount = "–" if difference.ours_minor is None else money(difference.ours_minor)
     if attempt is None:
         return [amount]
-    lines = [f"attempt {attempt.out_trade_no} {attempt.state} {attempt.disposition}".rstrip()]
-    lines += [f"refund {refund.out_refund_no} {refund.state}"] if refund else []
+    lines = [f"attempt {attempt.out_trade_no}", f"{attempt.state} {attempt.disposition}".rstrip()]
+    lines += [f"refund {refund.out_refund_no}", refund.state] if refund else []
     order = attempt.order
     return [*lines, f"order {order.status} {order.payment_status} {order.cancel_reason}".rstrip(), amount]

@@ -191,8 +191,8 @@ RUN_PASS: dict[str, Word] = {  # what the hourly check does, in its order
     "ask": Word("Asked gateways", "向渠道查询"),
     "refunds": Word("Refunds", "退款"),
     "orders": Word("Orders against payments", "订单与支付核对"),
-    "books": Word("Sums of the ledger", "账簿合计"),
     "bills": Word("Daily bills", "日账单"),
+    "books": Word("Sums of the ledger", "账簿合计"),
 }
 
 BILL_STATE: dict[str, Word] = {

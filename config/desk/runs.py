@@ -1,7 +1,7 @@
 """What ran by the clock, for Operations: the last hourly checks with everything they looked for, zeros too."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from config.ground.word import Word
 from payments.models import Run
@@ -32,6 +32,12 @@ class Ran(NamedTuple):
     error: str
 
 
+def in_order(found: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The passes as they ran: the database sorts the names of a document in its own way."""
+    names = [*RUN_PASS, *(name for name in found if name not in RUN_PASS)]
+    return [(name, found[name]) for name in names if isinstance(found.get(name), dict)]
+
+
 def passes_of(run: Run) -> list[Pass]:
     """The passes in the order in which they ran, zeros too."""
     return [
@@ -45,8 +51,7 @@ def passes_of(run: Run) -> list[Pass]:
             float(told["seconds"]),
             str(told.get("error", "")),
         )
-        for name, told in run.found.items()
-        if isinstance(told, dict)
+        for name, told in in_order(run.found)
     ]
 
 

@@ -214,7 +214,8 @@ def _figures() -> dict[str, Any]:
     aside = Attempt.objects.set_aside().order_by().count() + Refund.objects.filter(set_aside_at__isnull=False).count()
     told = [(bill, CHANNEL[bill.channel], BILL_STATE[bill.state]) for bill in bills]
     equal = sum(bill.equal_count for bill in bills)
-    tabs = (("open", _("Open")), ("waiting", _("Waiting")), ("repaired", _("Repaired")), ("decided", _("Decided")))
+    to_decide = DIFFERENCE_STATE["OPEN"].text
+    tabs = (("open", to_decide), ("waiting", _("Waiting")), ("repaired", _("Repaired")), ("decided", _("Decided")))
     return {
         "day": newest.day if newest else None,
         "bills": told,

@@ -63,7 +63,9 @@ class RunAdmin(ReadOnlyAdmin):
         run = Run.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         if run is None:
             raise Http404
-        passes = [(RUN_PASS.get(name, Word(name, name)), told) for name, told in run.found.items() if _is_pass(told)]
+        names = [*RUN_PASS, *(name for name in run.found if name not in RUN_PASS)]  # the order in which they ran
+        told = [(name, run.found.get(name)) for name in names]
+        passes = [(RUN_PASS.get(name, Word(name, name)), one) for name, one in told if _is_pass(one)]
         totals = {name: _sum(run, name) for name in COLUMNS}
         facts = {"title": _("Hourly check"), "run": run, "passes": passes, "totals": totals, "took": self.took(run)}
         page = {**self.admin_site.each_context(request), **facts}
