@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta, timezone
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from wechatpayv3 import WeChatPayType
 
@@ -86,7 +87,8 @@ class Wechat:
                 pay_type=KINDS[ask.form],
             )
         )
-        ways = Created(answer.get("code_url"), answer.get("h5_url"), answer.get("prepay_id"), raw=answer)
+        address = _with_way_back(answer.get("h5_url"), ask.return_url)
+        ways = Created(answer.get("code_url"), address, answer.get("prepay_id"), raw=answer)
         if not (ways.code_url or ways.redirect_url or ways.prepay_id):
             raise Unknown("WeChat Pay opened a payment and named no way to pay it")
         return ways
@@ -213,6 +215,11 @@ class Wechat:
         except UNREADABLE as error:
             message = f"WeChat Pay's answer cannot be read: {error!r}"
             raise Unknown(message) from error
+
+
+def _with_way_back(h5_url: str | None, return_url: str) -> str | None:
+    """Hang on where WeChat brings the buyer back to, whatever became of the payment."""
+    return f"{h5_url}&redirect_url={quote(return_url, safe='')}" if h5_url and return_url else h5_url
 
 
 def _scene(ask: Create) -> dict[str, Any] | None:

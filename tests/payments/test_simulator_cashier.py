@@ -129,11 +129,10 @@ def test_keeps_the_language_through_paying(simulator, opened):
 
 
 def test_wechats_h5_page_returns_to_the_address_that_the_shop_hung_on(simulator, ask):
-    created = GATEWAYS["WECHAT"].create(ask("h5"))
-    address = f"{created.redirect_url}&redirect_url=https%3A%2F%2Fshop.example%2Forders%2Fx%2F"
-    assert 'href="https://shop.example/orders/x/"' in simulator.http.get(address).text
-    paid = simulator.http.post(address, data={"decision": "pay"})
-    assert paid.headers["location"] == "https://shop.example/orders/x/"
+    created = GATEWAYS["WECHAT"].create(ask("h5", return_url="https://shop.example/orders/x/?a=1&b=2"))
+    assert 'href="https://shop.example/orders/x/?a=1&amp;b=2"' in simulator.http.get(created.redirect_url).text
+    paid = simulator.http.post(created.redirect_url, data={"decision": "pay"})
+    assert paid.headers["location"] == "https://shop.example/orders/x/?a=1&b=2"
 
 
 @pytest.mark.parametrize("bad", ["javascript:alert(1)", "data:text/html,x", "//evil.example", '"><script>'])
