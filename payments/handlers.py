@@ -6,6 +6,7 @@ from django.db import transaction
 
 from notifications.log import Heard, hears
 from notifications.models import Event
+from orders.models import Order
 from orders.order import road
 from payments import settle
 from payments.models import Refund
@@ -26,7 +27,8 @@ def refund_what_is_owed(event: Heard) -> None:
     try:
         if event.type == "order.cancelled":
             reason = REASONS.get(event.data["reason"], Refund.Reason.MANUAL)
-            request_refund(event.ref, reason=reason, key=f"cancel:{event.ref}")
+            words = _said_by_support(event.ref) if reason == Refund.Reason.MANUAL else ""
+            request_refund(event.ref, reason=reason, key=f"cancel:{event.ref}", words=words)
         elif _was_paid_before(event):
             _return_struck(event)
     except NothingToReturn:
@@ -46,6 +48,11 @@ def _return_struck(event: Heard) -> None:
         give(amount_minor=event.data["amountMinor"])
     except RefundTooMuch:
         give()
+
+
+def _said_by_support(order_id: str) -> str:
+    """What support wrote to the customer when it cancelled; it stands beside the refund too."""
+    return str(Order.objects.values_list("cancel_words", flat=True).get(public_id=order_id))
 
 
 @hears("order.cancelled")

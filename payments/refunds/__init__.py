@@ -4,7 +4,7 @@ settle.py and services/ reserve; `push_refunds` (the clock) pushes; whoever hear
 records what it says, and adopts what was returned there without us; people record what they gave back by hand.
 """
 
-from payments.refunds.adopting import adopt
+from payments.refunds.adopting import adopt, adopt_waiting
 from payments.refunds.by_hand import give_back_another_way, pay_out
 from payments.refunds.promise import reserve
 from payments.refunds.pushing import push, push_due, write_down
@@ -12,6 +12,7 @@ from payments.refunds.recording import record_refund
 
 __all__ = [
     "adopt",
+    "adopt_waiting",
     "give_back_another_way",
     "pay_out",
     "push",

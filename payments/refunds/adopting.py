@@ -1,11 +1,13 @@
 """Refunds that somebody made at the gateway's own console: found in a notification, a query or a bill, and booked."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 
 from config.ground import clock
 from orders.actors import GATEWAY
+from orders.models import Order
 from orders.order import road
 from payments.gateways.base import RefundSeen
 from payments.models import Attempt, Difference, InboxEntry, Refund
@@ -13,6 +15,17 @@ from payments.refunds.recording import differs, record_refund, returned
 
 Kind = Difference.Kind
 LONGEST = 64  # characters of a gateway's number
+OPEN = (Difference.State.OPEN, Difference.State.WAIT_NEXT_DAY)
+
+
+class _Told(NamedTuple):
+    """One refund as the gateway tells of it."""
+
+    number: str
+    gateway_no: str
+    amount_minor: int
+    at: datetime
+    source: str
 
 
 def adopt(
@@ -75,34 +88,61 @@ def _adopt(
     known = _known(channel, out_trade_no, number, gateway_refund_no)  # a twin was faster
     if known is not None:
         return known
-    is_taken = Refund.objects.filter(out_refund_no=number).exists()  # by another payment
-    if is_taken or not 0 < amount_minor <= attempt.left_minor:
+    booked = _book(attempt, order, _Told(number, gateway_refund_no[:LONGEST], amount_minor, at, source))
+    if booked is None:
         differs(Kind.REFUND_ONLY_GATEWAY, number, amount_minor, attempt.left_minor, **told)
+    return booked
+
+
+def adopt_waiting(attempt: Attempt, order: Order) -> None:
+    """Book what the gateway told of this payment's refunds before we knew that it was paid.
+
+    Called when its money is applied, inside that transaction: what went back already is not returned once more.
+    """
+    waiting = Difference.objects.filter(
+        kind=Kind.REFUND_ONLY_GATEWAY,
+        state__in=OPEN,
+        channel=attempt.channel,
+        facts__outTradeNo=attempt.out_trade_no,
+        theirs_minor__isnull=False,
+    )
+    for difference in waiting.order_by("pk"):
+        number, facts = difference.subject.removeprefix("refund:"), difference.facts
+        gateway_no = facts.get("gatewayRefundNo", "")[:LONGEST]
+        told = _Told(
+            number, gateway_no, difference.theirs_minor or 0, difference.found_at, facts.get("source", "NOTIFY")
+        )
+        if _known(attempt.channel, attempt.out_trade_no, number, gateway_no) is None:
+            _book(attempt, order, told)
+
+
+def _book(attempt: Attempt, order: Order, told: _Told) -> Refund | None:
+    """Write down that it went back; None when the payment has less left, or the number is another payment's."""
+    is_taken = Refund.objects.filter(out_refund_no=told.number).exists()
+    if is_taken or not 0 < told.amount_minor <= attempt.left_minor:
         return None
-    attempt.refund_reserved_minor += amount_minor
+    attempt.refund_reserved_minor += told.amount_minor
     attempt.save(update_fields=["refund_reserved_minor"])
     refund = Refund.objects.create(
         attempt=attempt,
-        out_refund_no=number,
-        gateway_refund_no=gateway_refund_no[:LONGEST],
-        idempotency_key=f"console:{channel}:{number}"[:80],
-        amount_minor=amount_minor,
+        out_refund_no=told.number,
+        gateway_refund_no=told.gateway_no,
+        idempotency_key=f"console:{attempt.channel}:{told.number}"[:80],
+        amount_minor=told.amount_minor,
         reason=Refund.Reason.MANUAL,
         actor=GATEWAY.role,
-        found_by=InboxEntry.Source(source),
-        requested_at=at,
-        accepted_at=at,
+        found_by=InboxEntry.Source(told.source),
+        requested_at=told.at,
+        accepted_at=told.at,
         next_try_at=None,
     )
-    refund.succeeded_at = at
+    refund.succeeded_at = told.at
     returned(refund, attempt, order, GATEWAY)
-    _settle_difference(number)
+    _settle_difference(told.number)
     return refund
 
 
 def _settle_difference(number: str) -> None:
     """What stood open because it could not be booked then is repaired."""
-    open_ones = Difference.objects.filter(
-        kind=Kind.REFUND_ONLY_GATEWAY, subject=f"refund:{number}", state__in=["OPEN", "WAIT_NEXT_DAY"]
-    )
+    open_ones = Difference.objects.filter(kind=Kind.REFUND_ONLY_GATEWAY, subject=f"refund:{number}", state__in=OPEN)
     open_ones.update(state=Difference.State.AUTO_FIXED, decided_at=clock.now(), remark="booked as found at the gateway")
