@@ -6,9 +6,10 @@ ever moves an order backwards: what an order should become is decided by settle.
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Max, Q, QuerySet
@@ -23,6 +24,8 @@ from payments.models import Attempt, Difference, Disposition, Refund, Run
 from payments.services.ask import learn
 
 PAGE = 500
+SIDES = 2  # threads that share a long page
+MANY = 50  # rows that are a long page
 SIDE_BY_SIDE = 64  # attempts asked about in one go
 SECONDS = 8.0  # for one such go
 ROUNDS = 50  # of claimed batches in one run; the next run goes on
@@ -43,6 +46,15 @@ SELECT (SELECT coalesce(sum(amount_minor), 0) FROM payments_ledgerposting),
 logger = logging.getLogger(__name__)
 
 
+class Unapplied(NamedTuple):
+    """Money that is nobody's yet, as a page of them is read."""
+
+    pk: int
+    public_id: str
+    tries: int
+    paid_at: datetime
+
+
 class Budget:
     """How long a run may still take; the rest is left to the next one."""
 
@@ -59,20 +71,47 @@ def apply_money(budget: Budget, tries: int = TRIES) -> Counts:
     """Apply every recorded payment that is nobody's yet: the repair of a crash between the two transactions.
 
     The only thing asked is whether *money* has been applied, never what status an order has, so a finished or
-    refunded order cannot come up here. Rows that failed `tries` times are not looked at.
+    refunded order cannot come up here. Rows that failed `tries` times are not looked at. A long page is shared by
+    SIDES threads: while one waits for the database, the other works.
     """
-    looked_at = repaired = aside = 0
-    for pk, public_id, tried in _unapplied(tries):
-        looked_at += 1
-        try:
-            settle.apply(public_id)
-            repaired += 1
-        except Exception as error:
-            logger.exception("%s stays unapplied", public_id)
-            aside += money_failed(pk, tried, error)
+    done = Counts()
+    for page in _unapplied(tries):
+        if len(page) < MANY:
+            done = _sum(done, _apply(page, budget))
+        else:
+            with ThreadPoolExecutor(SIDES, thread_name_prefix="apply") as pool:
+                shares = [page[side::SIDES] for side in range(SIDES)]
+                done = _sum(done, *pool.map(lambda share: _apply_elsewhere(share, budget), shares))
         if budget.is_spent:
             break
-    return Counts(looked_at, repaired, aside, Attempt.objects.to_apply().order_by().count())
+    return done._replace(left=Attempt.objects.to_apply().order_by().count())
+
+
+def _apply(rows: list[Unapplied], budget: Budget) -> Counts:
+    looked_at = repaired = aside = 0
+    for row in rows:
+        looked_at += 1
+        try:
+            settle.apply(row.public_id)
+            repaired += 1
+        except Exception as error:
+            logger.exception("%s stays unapplied", row.public_id)
+            aside += money_failed(row.pk, row.tries, error)
+        if budget.is_spent:
+            break
+    return Counts(looked_at, repaired, aside)
+
+
+def _apply_elsewhere(rows: list[Unapplied], budget: Budget) -> Counts:
+    """The same in a thread of its own, whose connection nobody else would close."""
+    try:
+        return _apply(rows, budget)
+    finally:
+        connection.close()
+
+
+def _sum(*counts: Counts) -> Counts:
+    return Counts(*(sum(column) for column in zip(*counts, strict=True)))
 
 
 def apply_quickly() -> Counts:
@@ -80,15 +119,15 @@ def apply_quickly() -> Counts:
     return apply_money(Budget(25), QUICK_TRIES)
 
 
-def _unapplied(tries: int) -> Iterator[tuple[int, str, int]]:
+def _unapplied(tries: int) -> Iterator[list[Unapplied]]:
     waiting = Attempt.objects.to_apply().filter(apply_tries__lt=tries)
     rows: QuerySet[Any, Any] = waiting.values_list("pk", "public_id", "apply_tries", "paid_at")
-    page = list(rows[:PAGE])
+    page = [Unapplied(*row) for row in rows[:PAGE]]
     while page:
-        for pk, public_id, tried, _paid_at in page:
-            yield pk, public_id, tried
-        pk, paid_at = page[-1][0], page[-1][3]
-        page = list(rows.filter(Q(paid_at__gt=paid_at) | Q(paid_at=paid_at, pk__gt=pk))[:PAGE])
+        yield page
+        last = page[-1]
+        later = Q(paid_at__gt=last.paid_at) | Q(paid_at=last.paid_at, pk__gt=last.pk)
+        page = [Unapplied(*row) for row in rows.filter(later)[:PAGE]]
 
 
 def ask_everything(budget: Budget) -> Counts:

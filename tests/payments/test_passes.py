@@ -358,3 +358,12 @@ def test_the_books_are_added_up_at_one_moment(recorded, django_assert_num_querie
         counts = passes.add_up(Budget(60))
     assert (counts.looked_at, counts.left) == (2, 0)
     assert not Difference.objects.exists()
+
+
+def test_a_long_page_is_shared_and_each_row_applied_once(recorded, poison, monkeypatch):
+    attempts = recorded(7)
+    poison.bad.add(attempts[2].public_id)
+    monkeypatch.setattr(passes, "MANY", 2)
+    assert reconcile.apply_unapplied() == Counts(looked_at=7, repaired=6, set_aside=0, left=1)
+    assert sorted(poison.tried) == sorted(one.public_id for one in attempts)
+    assert fresh(attempts[2]).apply_tries == 1
