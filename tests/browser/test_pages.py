@@ -61,6 +61,8 @@ PAGES = {
     "merchant-order-new": ("bruno", "/merchant/{MEAL}/orders/{paid}/"),
     "merchant-reject": ("bruno", "/merchant/{MEAL}/orders/{paid}/reject/"),
     "merchant-call-off": ("bruno", "/merchant/{MEAL}/orders/{cooking}/call-off/"),
+    "merchant-refund": ("bruno", "/merchant/{MEAL}/orders/{cooking}/refund/"),
+    "merchant-cash-back": ("bruno", "/merchant/{MEAL}/cash-back/"),
     "merchant-sold-out": ("bruno", "/merchant/{MEAL}/orders/{cooking}/lines/1/sold-out/"),
     "merchant-products": ("bruno", "/merchant/{MEAL}/products/"),
     "merchant-product": ("bruno", "/merchant/{MEAL}/products/{noodles}/"),
