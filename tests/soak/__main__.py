@@ -19,7 +19,8 @@ How to read it
     house.py     the shop's processes; product.py furnishes them; mutants.py breaks them; town.py fills the shops
     ticking.py   the soak's time, and pace.py, which moves it
     rest.py      what is still due
-    proofs.py    what must be true in the end; audit.py and bills.py: the next day's bills
+    proofs.py    what must be true in the end of money, goods_proofs.py: of everything else
+    audit.py     the mornings after: bills.py reads the gateways' bills
     driver.py    all of it in order; outcome.py: what came of it
 
 The exit code is 0 when every soak passed, 1 when one failed, 2 when something could not start.

@@ -17,8 +17,8 @@ import django
 
 from config.local import places
 from tests.soak import ticking
+from tests.soak.looking import Finding
 from tests.soak.pace import Pace
-from tests.soak.proofs import Finding
 from tests.soak.stage import Set
 
 SHANGHAI = timezone(timedelta(hours=8))

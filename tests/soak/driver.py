@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.soak import audit, proofs, weather
+from tests.soak.looking import Truth
 from tests.soak.outcome import Outcome
 from tests.soak.pace import Pace, after
 from tests.soak.plan import Script, draw_encore
@@ -30,7 +31,9 @@ SPEED = 60.0  # seconds of the soak in one of ours, at most
 ENCORES = 3  # at most
 SPEED_AT_REST = 120.0  # when nobody acts any more
 LOOK = 0.03  # seconds between two looks at what is due
-STUCK = 6  # rounds of every worker without any change: it will never rest
+STUCK_ROUNDS = 6  # of every worker without any change, and so many seconds: it will never rest
+STUCK_SECONDS = {"events to number": 20.0, "events to read": 20.0}  # the relay is no worker of the clock
+STUCK_AT_LEAST = 3.0
 NIGHT = timedelta(hours=26)  # the last question about a payment comes 24 hours after its deadline
 CRASHED = "70"  # house.CRASHED, as it stands in the list of deaths
 TELL_SECONDS = 10.0
@@ -190,12 +193,14 @@ class Driver:
     def _until_nothing_is_due(self, rest: Rest) -> None:
         """Ask until it is so; give up when every worker went round several times and nothing changed."""
         ticking, workers = self._stage.ticking, self._stage.town["workers"]
-        seen, rounds, told = None, ticking.rounds(workers), time.monotonic()
+        seen, rounds, told, since = None, ticking.rounds(workers), time.monotonic(), time.monotonic()
         while due := rest.due(ticking.now()):
             self._stage.require_life()
             if due != seen:
-                seen, rounds = due, ticking.rounds(workers)
-            elif min(now - then for now, then in zip(ticking.rounds(workers), rounds, strict=True)) >= STUCK:
+                seen, rounds, since = due, ticking.rounds(workers), time.monotonic()
+            elif time.monotonic() - since > max(STUCK_SECONDS.get(what, STUCK_AT_LEAST) for what in due) and all(
+                now - then >= STUCK_ROUNDS for now, then in zip(ticking.rounds(workers), rounds, strict=True)
+            ):
                 self._is_stuck = True
                 self.outcome.broken.append(f"never at rest: {_said(due)}")
                 return
@@ -218,9 +223,9 @@ class Driver:
         rest.close()
         self.outcome.findings = proofs.prove(self._stage.database, self._truth(bills_are_read=True)) + findings
 
-    def _truth(self, *, bills_are_read: bool = False) -> proofs.Truth:
+    def _truth(self, *, bills_are_read: bool = False) -> Truth:
         trades = self._street.oracle("trades")["trades"]
-        return proofs.Truth({(trade["gateway"], trade["out_trade_no"]): trade for trade in trades}, bills_are_read)
+        return Truth({(trade["gateway"], trade["out_trade_no"]): trade for trade in trades}, bills_are_read)
 
     def look_back(self) -> None:
         """Which faults struck, how orders ended, what died, what the house complained about."""

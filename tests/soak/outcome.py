@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.soak.proofs import Finding
+from tests.soak.looking import Finding
 from tests.soak.weather import Fired
 
 

@@ -75,7 +75,7 @@ def _script(index: int, places_at: float, name: str, dice: random.Random, rare: 
         index=index,
         scene=name,
         trade=scene.trade or dice.choice(TRADES),
-        channel=channel,
+        channel=scene.channel or channel,
         form=draw.form,
         quantity=RARE if scene.wants_the_last_keys else dice.randint(1, 3),
         places_at=places_at,

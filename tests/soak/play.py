@@ -17,7 +17,7 @@ def soak(stage: Stage, *, orders: int, seed: int, mutant: str = "", say: Callabl
     plan = draw_plan(orders, seed)
     keys = sum(script.quantity for script in plan if script.trade == "DIGITAL" and script.rare < 0)
     rare = tuple(script.quantity for script in plan if script.rare >= 0)
-    wanted = Wanted(seed, max(6, keys * 2 // 3), rare + SPARE, PATIENCE, REST, mutant)
+    wanted = Wanted(seed, max(6, keys // 2), rare + SPARE, PATIENCE, REST, mutant)
     name = f"seed {seed}{', ' * bool(mutant)}{mutant}"
     say(f"{name}: {orders} orders")
     with stage.set_up(wanted) as ready:

@@ -1,36 +1,16 @@
 """What must be true when everything has come to rest. Read in one snapshot, in SQL, sharing no code with the product.
 
-driver.py asks for all of them and prints the table; a proof that does not hold says what it found. `audit` is looked at
-again after the gateways' bills were read.
+driver.py asks for all of them, before and after the gateways' bills are read, and prints the table; a proof that does
+not hold says what it found.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import psycopg
 
-RANKS: Final = ("PENDING", "CONFIRMED", "PREPARING", "READY", "ON_DELIVERY", "COMPLETED")
-
-
-class Finding(NamedTuple):
-    """One proof: does it hold, and the figures that say so (or the first rows that do not fit)."""
-
-    name: str
-    holds: bool
-    figures: str
-
-
-class Truth(NamedTuple):
-    """What the simulator says: its trades by gateway and out_trade_no, and whether their bills have been read.
-
-    What a person gives back at a gateway's console may be unknown to us until then, and only then.
-    """
-
-    trades: Mapping[tuple[str, str], Mapping[str, Any]]
-    bills_are_read: bool = False
-
-
-Ask = Callable[..., list[tuple[Any, ...]]]
+from tests.soak import goods_proofs
+from tests.soak.looking import Ask, Finding, Truth, some, yuan
 
 
 def prove(database: str, truth: Truth) -> list[Finding]:
@@ -53,13 +33,9 @@ def endings(database: str) -> dict[str, int]:
 
 
 def _ledger_sums_to_zero(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    total, entries = ask("SELECT coalesce(sum(amount_minor), 0), count(DISTINCT entry_id) FROM payments_ledgerposting")[
-        0
-    ]
-    crooked = ask(
-        "SELECT count(*) FROM (SELECT FROM payments_ledgerposting GROUP BY entry_id HAVING sum(amount_minor) <> 0) x"
-    )
-    return not total and not crooked[0][0], f"{_yuan(total)} in {entries} entries, {crooked[0][0]} crooked"
+    sums = ask("SELECT sum(amount_minor) FROM payments_ledgerposting GROUP BY entry_id")
+    total, crooked = sum(row[0] for row in sums), sum(row[0] != 0 for row in sums)
+    return not total and not crooked, f"{yuan(total)} in {len(sums)} entries, {crooked} crooked"
 
 
 def _gateways_agree(ask: Ask, truth: Truth) -> tuple[bool, str]:
@@ -70,7 +46,7 @@ def _gateways_agree(ask: Ask, truth: Truth) -> tuple[bool, str]:
         moved = [_moved(ask, trade, truth) for key, trade in truth.trades.items() if key[0] == gateway]
         theirs = sum(paid - back for paid, back in moved)
         holds &= ours == theirs
-        words.append(f"{gateway} {_yuan(ours)}" + ("" if ours == theirs else f" ≠ {_yuan(theirs)}"))
+        words.append(f"{gateway} {yuan(ours)}" + ("" if ours == theirs else f" ≠ {yuan(theirs)}"))
     return holds, ", ".join(words)
 
 
@@ -85,7 +61,7 @@ def _each_trade_agrees(ask: Ask, truth: Truth) -> tuple[bool, str]:
         for key in ours.keys() | theirs.keys()
         if ours.get(key, nothing) != theirs.get(key, nothing)
     ]
-    return not wrong, _some(wrong) or f"{len(theirs)} trades"
+    return not wrong, some(wrong) or f"{len(theirs)} trades"
 
 
 def _moved(ask: Ask, trade: Mapping[str, Any], truth: Truth) -> tuple[int, int]:
@@ -107,7 +83,7 @@ def _attempts_equal_orders(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     """Σ over attempts (paid − refunded) = Σ over orders (applied − refunded)."""
     attempts = ask("SELECT coalesce(sum(coalesce(paid_minor, 0) - refunded_minor), 0) FROM payments_attempt")[0][0]
     orders = ask("SELECT coalesce(sum(paid_minor - returned_minor), 0) FROM orders_order")[0][0]
-    return attempts == orders, f"{_yuan(attempts)} and {_yuan(orders)}"
+    return attempts == orders, f"{yuan(attempts)} and {yuan(orders)}"
 
 
 def _suspense_is_empty(ask: Ask, _truth: Truth) -> tuple[bool, str]:
@@ -116,20 +92,20 @@ def _suspense_is_empty(ask: Ask, _truth: Truth) -> tuple[bool, str]:
         "SELECT coalesce(sum(amount_minor) FILTER (WHERE amount_minor > 0), 0) FROM payments_ledgerposting p"
         " JOIN payments_ledgeraccount a ON a.id = p.account_id WHERE a.name = 'suspense'"
     )[0][0]
-    return left == 0, f"{_yuan(left)} left, {_yuan(through)} went through"
+    return left == 0, f"{yuan(left)} left, {yuan(through)} went through"
 
 
 def _all_money_is_applied(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     waiting = ask("SELECT out_trade_no FROM payments_attempt WHERE state = 'SUCCESS' AND applied_at IS NULL")
     kinds = ask("SELECT disposition, count(*) FROM payments_attempt WHERE applied_at IS NOT NULL GROUP BY 1 ORDER BY 1")
-    return not waiting, _some([row[0] for row in waiting]) or ", ".join(f"{n} {kind}" for kind, n in kinds)
+    return not waiting, some([row[0] for row in waiting]) or ", ".join(f"{n} {kind}" for kind, n in kinds)
 
 
 def _no_paid_trade_is_unknown(ask: Ask, truth: Truth) -> tuple[bool, str]:
     known = {(row[0], row[1]): row[2] for row in ask("SELECT channel, out_trade_no, state FROM payments_attempt")}
     paid = [key for key, trade in truth.trades.items() if trade["captured"]]
     wrong = [f"{key[1]} is {known.get(key, 'unknown')}" for key in paid if known.get(key) != "SUCCESS"]
-    return not wrong, _some(wrong) or f"{len(paid)} paid trades"
+    return not wrong, some(wrong) or f"{len(paid)} paid trades"
 
 
 def _paid_is_what_was_asked(ask: Ask, _truth: Truth) -> tuple[bool, str]:
@@ -139,7 +115,7 @@ def _paid_is_what_was_asked(ask: Ask, _truth: Truth) -> tuple[bool, str]:
         " OR a.paid_minor <> o.items_minor + o.delivery_minor)"
     )
     kept = ask("SELECT count(*) FROM payments_attempt WHERE disposition = 'MISMATCH'")[0][0]
-    return not wrong, _some([row[0] for row in wrong]) or f"{kept} other amounts went back"
+    return not wrong, some([row[0] for row in wrong]) or f"{kept} other amounts went back"
 
 
 def _paid_orders_have_their_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
@@ -150,7 +126,7 @@ def _paid_orders_have_their_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
         " AND a.paid_minor = o.paid_minor)"
     )
     paid = ask("SELECT count(*) FROM orders_order WHERE payment_status = 'PAID'")[0][0]
-    return not rows, _some([f"{row[0]} {row[1]}" for row in rows]) or f"{paid} paid orders"
+    return not rows, some([f"{row[0]} {row[1]}" for row in rows]) or f"{paid} paid orders"
 
 
 def _cancelled_orders_keep_nothing(ask: Ask, _truth: Truth) -> tuple[bool, str]:
@@ -163,9 +139,9 @@ def _cancelled_orders_keep_nothing(ask: Ask, _truth: Truth) -> tuple[bool, str]:
         "SELECT count(*), coalesce(sum(a.refunded_minor), 0) FROM payments_attempt a JOIN orders_order o"
         " ON o.id = a.order_id WHERE o.status = 'CANCELLED' AND a.refunded_minor > 0"
     )[0]
-    return not rows, _some(
-        [f"{row[0]} keeps {_yuan(row[1])}" for row in rows]
-    ) or f"{_yuan(back[1])} of {back[0]} went back"
+    return not rows, some(
+        [f"{row[0]} keeps {yuan(row[1])}" for row in rows]
+    ) or f"{yuan(back[1])} of {back[0]} went back"
 
 
 def _no_order_waits_for_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
@@ -174,81 +150,23 @@ def _no_order_waits_for_money(ask: Ask, _truth: Truth) -> tuple[bool, str]:
         " WHERE payment_status IN ('UNPAID', 'PROCESSING') AND status <> 'CANCELLED'"
     )
     stuck = ask("SELECT public_id FROM orders_order WHERE status = 'CANCELLED' AND payment_status = 'PROCESSING'")
-    return not rows + stuck, _some([row[0] for row in rows + stuck]) or "none"
+    return not rows + stuck, some([row[0] for row in rows + stuck]) or "none"
 
 
 def _no_refund_waits(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     rows = ask("SELECT state, count(*) FROM payments_refund GROUP BY 1 ORDER BY 1")
     owed = ask("SELECT out_trade_no FROM payments_attempt WHERE refund_reserved_minor <> refunded_minor")
     waiting = [f"{n} {state}" for state, n in rows if state != "SUCCESS"]
-    return not waiting and not owed, _some(waiting + [row[0] for row in owed]) or f"{sum(n for _s, n in rows)} refunds"
+    return not waiting and not owed, some(waiting + [row[0] for row in owed]) or f"{sum(n for _s, n in rows)} refunds"
 
 
-def _keys_have_one_buyer(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    """Every paid order of card keys has exactly its keys, each of them nobody else's; nobody else has any."""
-    wrong = ask(
-        "SELECT o.public_id, sold.units, count(i.id) FROM orders_order o"
-        " JOIN LATERAL (SELECT sum(quantity) AS units FROM orders_orderline WHERE order_id = o.id) sold ON true"
-        " LEFT JOIN orders_keyissue i ON i.order_id = o.id AND i.issued_at IS NOT NULL"
-        " WHERE o.trade = 'DIGITAL' GROUP BY o.id, sold.units"
-        " HAVING count(i.id) <> CASE WHEN o.payment_status IN ('PAID', 'PARTLY_REFUNDED', 'REFUNDED')"
-        " AND o.status = 'COMPLETED' THEN sold.units ELSE 0 END"
-    )
-    twice = ask("SELECT key_id FROM orders_keyissue WHERE is_single_use GROUP BY 1 HAVING count(*) > 1")
-    adrift = ask(
-        "SELECT k.id FROM orders_key k LEFT JOIN orders_keyissue i ON i.key_id = k.id"
-        " WHERE (k.state IN ('USED', 'RESERVED')) IS DISTINCT FROM (i.id IS NOT NULL)"
-        " AND k.state <> 'VOID'"
-    )
-    issued, free = ask(
-        "SELECT (SELECT count(*) FROM orders_keyissue WHERE issued_at IS NOT NULL),"
-        " (SELECT count(*) FROM orders_key WHERE state = 'AVAILABLE')"
-    )[0]
-    words = [f"{row[0]} has {row[2]} of {row[1]}" for row in wrong] + [f"key {row[0]} twice" for row in twice]
-    words += [f"key {row[0]} adrift" for row in adrift]
-    return not words, _some(words) or f"{issued} keys issued, {free} left"
-
-
-def _goods_are_not_left_reserved(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    """What is promised is exactly what living orders want."""
+def _riders_hold_the_cash(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     rows = ask(
-        "SELECT s.product_id, s.reserved, coalesce(w.wanted, 0) FROM orders_stock s LEFT JOIN"
-        " (SELECT l.product_id, sum(l.quantity - l.struck_quantity) AS wanted FROM orders_orderline l"
-        " JOIN orders_order o ON o.id = l.order_id WHERE l.is_counted AND o.status NOT IN ('CANCELLED', 'COMPLETED',"
-        " 'ON_DELIVERY') GROUP BY 1) w ON w.product_id = s.product_id WHERE s.reserved <> coalesce(w.wanted, 0)"
+        "SELECT collector, sum(paid_minor - refunded_minor), count(*) FROM payments_attempt"
+        " WHERE channel = 'CASH' GROUP BY 1"
     )
-    return not rows, _some([f"product {row[0]}: {row[1]} reserved, {row[2]} wanted" for row in rows]) or "as wanted"
-
-
-def _streams_are_dense(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    gaps = ask(
-        "SELECT e.stream, count(*), max(e.version), o.version FROM notifications_event e"
-        " JOIN orders_order o ON e.stream = 'order/' || o.public_id GROUP BY e.stream, o.version"
-        " HAVING count(*) <> max(e.version) OR max(e.version) <> o.version OR min(e.version) <> 1"
-    )
-    count, last = ask("SELECT count(*), coalesce(max(position), 0) FROM notifications_event")[0]
-    return not gaps and count == last, _some([row[0] for row in gaps]) or f"{count} events, the last is number {last}"
-
-
-def _statuses_go_forward(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    """Nothing comes after an end, and no status comes before one it was already in."""
-    rows = ask(
-        "SELECT stream, version, data ->> 'status' FROM notifications_event"
-        " WHERE stream LIKE 'order/%%' AND data ? 'status' ORDER BY stream, version",
-    )
-    wrong, before = [], ("", -1)
-    for stream, version, status in rows:
-        rank = RANKS.index(status) if status in RANKS else len(RANKS)
-        if stream == before[0] and rank <= before[1]:
-            wrong.append(f"{stream} v{version} {status}")
-        before = (stream, len(RANKS) + 1 if status in {"COMPLETED", "CANCELLED"} else rank)
-    return not wrong, _some(wrong) or f"{len(rows)} changes of status"
-
-
-def _nothing_is_parked(ask: Ask, _truth: Truth) -> tuple[bool, str]:
-    rows = ask("SELECT reader, stream, error FROM notifications_parkedevent WHERE resolved_at IS NULL")
-    once = ask("SELECT count(*) FROM notifications_parkedevent")[0][0]
-    return not rows, _some([f"{row[0]} {row[1]}: {row[2][:80]}" for row in rows]) or f"{once} were, for a while"
+    wrong = [row[0] for row in rows if _balance(ask, f"cash:{row[0]}") != row[1]]
+    return not wrong, some(wrong) or ", ".join(f"{yuan(row[1])} from {row[2]} doors" for row in rows) or "no cash"
 
 
 def _balance(ask: Ask, account: str) -> int:
@@ -272,16 +190,6 @@ def _fees(ask: Ask, gateway: str) -> int:
     )
 
 
-def _some(words: list[Any], most: int = 4) -> str:
-    more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(map(str, words[:most])) + more
-
-
-def _yuan(minor: Any) -> str:
-    fen = int(minor)  # sums come as decimals
-    return f"{'-' if fen < 0 else ''}¥{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
-
-
 Proof = Callable[[Ask, Truth], tuple[bool, str]]
 PROOFS: Final[dict[str, Proof]] = {
     "the ledger sums to zero": _ledger_sums_to_zero,
@@ -296,9 +204,10 @@ PROOFS: Final[dict[str, Proof]] = {
     "cancelled orders keep nothing": _cancelled_orders_keep_nothing,
     "no order waits for money": _no_order_waits_for_money,
     "no refund waits": _no_refund_waits,
-    "each key has one buyer": _keys_have_one_buyer,
-    "stock is not left reserved": _goods_are_not_left_reserved,
-    "streams are dense": _streams_are_dense,
-    "statuses go forward": _statuses_go_forward,
-    "no event is parked": _nothing_is_parked,
+    "each key has one buyer": goods_proofs.keys_have_one_buyer,
+    "stock is not left reserved": goods_proofs.goods_are_not_left_reserved,
+    "streams are dense": goods_proofs.streams_are_dense,
+    "statuses go forward": goods_proofs.statuses_go_forward,
+    "riders hold the cash": _riders_hold_the_cash,
+    "no event is parked": goods_proofs.nothing_is_parked,
 }

@@ -180,8 +180,18 @@ def _rejected(draw: Draw) -> None:
 def _served(draw: Draw) -> None:
     draw.begins()
     draw.at(6, pays())
-    for after, verb in ((30, "confirm"), (36, "start-preparing"), (42, "ready"), (50, "collected")):
-        draw.at(after, Act(verb))
+    _is_carried(draw, "hand-over")
+
+
+def _pays_cash(draw: Draw) -> None:
+    """The rider says it twice, as people do when a page is slow."""
+    _is_carried(draw, "cash", "cash", "hand-over")
+
+
+def _is_carried(draw: Draw, *at_the_door: str) -> None:
+    steps = ("confirm", "start-preparing", "ready", "claim", "pick-up", *at_the_door)
+    for number, verb in enumerate(steps):
+        draw.at(30 + 5 * number, Act(verb))
 
 
 def _struck(draw: Draw) -> None:
@@ -214,6 +224,7 @@ class Scene(NamedTuple):
     write: Any
     weight: int
     trade: str = ""
+    channel: str = ""
     always_crashes: bool = False
     wants_the_last_keys: bool = False
 
@@ -238,6 +249,7 @@ SCENES: Final[dict[str, Scene]] = {
     "pays, then cancels": Scene(_pays_then_cancels, 4, "MEAL"),
     "is rejected by the shop": Scene(_rejected, 4, "MEAL"),
     "is served": Scene(_served, 8, "MEAL"),
+    "pays cash at the door": Scene(_pays_cash, 4, "MEAL", channel="CASH"),
     "a line is struck out": Scene(_struck, 5, "GROCERY"),
     "its reserved keys are spoilt": Scene(_keys_spoilt, 2, "DIGITAL", wants_the_last_keys=True),
     "pays, nobody says so, and who asks dies": Scene(_lost_and_crashed, 2, always_crashes=True),

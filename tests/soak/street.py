@@ -81,7 +81,9 @@ class Street:
         """Do one thing."""
         verbs: dict[str, Callable[[Case, Act], None]] = {
             "start": self._start, "pay": self._pay, "decline": self._decline, "cancel": self._cancel,
-            "look": self._look, "spoil-keys": self._spoil_keys, "console-refund": self._console_refund,
+            "look": self._look,
+            "claim": self._ride, "pick-up": self._ride, "hand-over": self._ride, "cash": self._ride,
+            "spoil-keys": self._spoil_keys, "console-refund": self._console_refund,
         }  # fmt: skip
         verbs.get(act.verb, self._kitchen)(case, act)
 
@@ -165,6 +167,15 @@ class Street:
         bodies = {"confirm": {"minutes": 15}, "reject": {"why": "BUSY"}, "strike-out": {"line": 2, "quantity": 1}}
         verb = "start" if act.verb == "start-preparing" else act.verb
         self._ask(act.verb, f"orders/{case.order_id}/{verb}", owner, bodies.get(act.verb, {}))
+
+    def _ride(self, case: Case, act: Act) -> None:
+        body: dict[str, Any] = {}
+        if act.verb in {"hand-over", "cash"}:  # the customer says the code, the order the amount
+            told = self._ask("look", f"orders/{case.order_id}", self._buyer(case.script), method="GET") or {}
+            body = (
+                {"code": told.get("doorCode", "")} if act.verb == "hand-over" else {"amount": told["total"]["amount"]}
+            )
+        self._ask(act.verb, f"orders/{case.order_id}/{act.verb}", self._town["rider"], body)
 
     def _spoil_keys(self, case: Case, _act: Act) -> None:
         with psycopg.connect(self._database) as connection:

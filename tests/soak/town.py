@@ -5,18 +5,20 @@ from typing import Any
 
 from orders import services
 from orders.models import ApiKey, Category, KeyPool, Product, Shop, ShopStaff, Stock, User
+from tracking.models import Rider
 
 PLENTY = 1_000_000
 
 
 def settle(keys: int, rare: Sequence[int]) -> dict[str, Any]:
-    """Make everybody; returns `{"buyers": [api key], "shops": {trade: {"id", "key", "goods": [id]}}}`.
+    """Make everybody: `{"buyers": [api key], "rider": api key, "shops": {trade: {"id", "key", "goods": [id]}}}`.
 
     `keys` is how many card keys there are: fewer than will be wanted, so that somebody gets the last one. Each of
     `rare` is the size of a pool that one order wants whole.
     """
     return {
         "buyers": [_person(name)[1] for name in ("ana", "leo", "mei")],
+        "rider": _rider("ravi"),
         "shops": {
             "MEAL": _shop("MEAL", "bruno", {"Beef noodles": 2600, "Dumplings": 2200}),
             "GROCERY": _shop("GROCERY", "chen", {"Whole milk": 1200, "Bread": 900}, auto_accept=True),
@@ -30,6 +32,12 @@ def _person(name: str) -> tuple[User, str]:
     user.set_unusable_password()
     user.save()
     return user, ApiKey.issue(user, "soak")[1]
+
+
+def _rider(name: str) -> str:
+    user, secret = _person(name)
+    Rider.objects.create(user=user, is_on_duty=True)
+    return secret
 
 
 def _shop(trade: str, owner_name: str, prices: dict[str, int], **fields: Any) -> dict[str, Any]:
