@@ -141,7 +141,9 @@ def _holder(attempt: Attempt, order: Order) -> str:
 
 
 def _in_the_till(account: str, shop: Shop) -> str:
-    """Whatever a person at the counter takes or gives goes through their shop's till."""
+    """People at the counter take from and give into their shop's till, support the depot, whose cash is the bank's."""
+    if account.startswith(f"{CASH}staff:"):
+        return BANK
     return till_of(shop) if account.startswith(f"{CASH}merchant:") else account
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
-from orders.actors import as_merchant, as_rider
+from orders.actors import as_merchant, as_rider, as_staff
 from payments import ledger
 from payments.cash_in_hand import everybody, in_hand, pocket, shift, till
 from payments.cash_refusals import (
@@ -19,8 +19,9 @@ from payments.cash_refusals import (
     OwnCash,
 )
 from payments.models import Attempt, Difference, HandIn, LedgerEntry
+from payments.refunds import pay_out
 from payments.services import cash as collecting
-from payments.services import collect_cash, hand_in_cash, receive_cash, withdraw_hand_in
+from payments.services import collect_cash, hand_in_cash, receive_cash, request_refund, withdraw_hand_in
 from tests.payments.paying import at_once, fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -264,6 +265,19 @@ def test_one_hand_in_waits_at_a_time_and_one_taken_back_makes_room(collected, ca
     assert (second.pk != first.pk, held(cast)) == (True, 0)
     with pytest.raises(HandInOver):
         withdraw_hand_in(second.public_id)
+
+
+@pytest.mark.parametrize("who", ["merchant", "staff", "rider"])
+def test_cash_that_is_given_back_comes_out_of_where_that_person_has_it(collected, cast, noodles, who):
+    """The shop's till, the rider's pocket; support pays out of the depot's money."""
+    order = collected()
+    refund = request_refund(order.public_id, amount_minor=500, reason="MANUAL", key="k", words="cold soup")
+    actor = {"merchant": as_merchant(cast.bea), "staff": as_staff(cast.sam), "rider": as_rider(cast.ravi)}[who]
+    pay_out(refund.out_refund_no, reference="OUT-000001", actor=actor)
+    accounts = {"merchant": ledger.till_of(noodles.shop), "staff": "bank", "rider": ledger.pocket_of(cast.ravi)}
+    assert ledger.balance(accounts[who]) == (order.total_minor - 500 if who == "rider" else -500)
+    assert ledger.balance("revenue:MEAL") == 500 - order.total_minor
+    assert adds_up()
 
 
 def test_support_sees_who_holds_how_much_since_when(collected, make_order, cast, noodles):
