@@ -117,6 +117,7 @@ def apply(attempt_id: str) -> Attempt:
         attempt.set_aside_at, attempt.set_aside_why = None, ""
         attempt.save(update_fields=["disposition", "applied_at", "set_aside_at", "set_aside_why"])
         ledger.book_payment(attempt, order)
+        refunds.adopt_waiting(attempt, order)
         if verdict == Disposition.APPLIED:
             close_the_rest(order, attempt)
         else:
@@ -162,7 +163,8 @@ def _give_back(order: Order, attempt: Attempt, verdict: Disposition) -> None:
     data = {"amountMinor": amount, "channel": attempt.channel, "reload": ["hero", "money"]}
     orders.note(order.public_id, NOTES[verdict], data, actor=GATEWAY)
     reason = "OUT_OF_STOCK" if verdict == Disposition.UNFULFILLABLE else verdict.value
-    refunds.reserve(attempt, order, amount, reason=reason, key=f"auto:{attempt.public_id}")
+    if attempt.left_minor:
+        refunds.reserve(attempt, order, attempt.left_minor, reason=reason, key=f"auto:{attempt.public_id}")
     if verdict == Disposition.MISMATCH:
         logger.error("%s: %s paid, %s owed", attempt, amount, attempt.amount_minor)
 

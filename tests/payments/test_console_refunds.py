@@ -112,8 +112,9 @@ def test_an_unknown_payment_is_a_difference(paid):
     assert Difference.objects.get().facts["outTradeNo"] == "somebody-elses"
 
 
-def test_one_that_was_told_before_its_payment_is_booked_when_told_again(make_order):
-    """The open difference is repaired by itself then."""
+@pytest.fixture
+def told_early(make_order):
+    """An order, and the attempt of which a refund of 1.00 is told before anybody knows that it was paid."""
     order = make_order(paid=False)
     services.begin_payment(order.public_id, method="WECHAT", actor=SYSTEM)
     attempt = Attempt.objects.create(
@@ -121,14 +122,40 @@ def test_one_that_was_told_before_its_payment_is_booked_when_told_again(make_ord
         amount_minor=order.total_minor, gateway_expires_at=order.expires_at,
     )  # fmt: skip
     assert told(attempt, 100) is None
+    return order, attempt
+
+
+def money_comes(order):
     seen = Seen(
         out_trade_no="t-early-1", state="SUCCESS", gateway_txn_no="g-early", amount_minor=order.total_minor,
         paid_at=None, merchant_account="m",
     )  # fmt: skip
-    settle.record_fact("WECHAT", seen)
+    return settle.record_fact("WECHAT", seen)
+
+
+def test_one_that_was_told_before_its_payment_is_booked_with_it(told_early):
+    """The open difference is repaired by itself; told again it is the same one."""
+    order, attempt = told_early
+    money_comes(order)
     assert told(attempt, 100) is None, "recorded, but nobody's yet: it may have to go back as a whole"
     settle.apply(attempt.public_id)
+    assert fresh(order).payment_status == "PARTLY_REFUNDED"
     assert told(attempt, 100).state == "SUCCESS"
+    assert Refund.objects.get().amount_minor == fresh(attempt).refunded_minor == 100
+    assert Difference.objects.get().state == "AUTO_FIXED"
+
+
+def test_late_money_of_which_a_part_went_back_before_returns_only_the_rest(told_early):
+    """Asking for all of it would be refused by the gateway for ever."""
+    order, attempt = told_early
+    services.cancel_order(order.public_id, reason="PAYMENT_TIMEOUT", actor=SYSTEM)
+    money_comes(order)
+    assert settle.apply(attempt.public_id).disposition == "LATE"
+    by_console, by_us = Refund.objects.order_by("pk")
+    assert (by_console.state, by_console.amount_minor) == ("SUCCESS", 100)
+    assert (by_us.state, by_us.amount_minor) == ("REQUESTED", order.total_minor - 100)
+    assert fresh(attempt).left_minor == 0
+    assert -ledger.balance(ledger.SUSPENSE) == order.total_minor - 100
     assert Difference.objects.get().state == "AUTO_FIXED"
 
 
