@@ -1,10 +1,12 @@
 """“Checking your payment” is said only while somebody may have paid; every surface says the same."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from config.ground import clock
+from orders.actors import as_customer
 from orders.models import Order
 from orders.words import status_key
 from payments import settle
@@ -12,10 +14,10 @@ from payments.expiry import expire_due
 from payments.gateways import GATEWAYS
 from payments.models import Attempt
 from payments.refusals import PaymentArrived
-from payments.services import start_payment
+from payments.services import ask_gateway, start_payment
 from payments.syncing import sync_due
 from tests.payments.conftest import until
-from tests.payments.paying import fresh, start, types_of
+from tests.payments.paying import at_once, deliver, fresh, start, types_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,6 +112,23 @@ def test_a_buyer_who_types_a_password_is_being_checked(order, ana, simulator, mo
     assert types_of(order).count("order.payment_claimed") == 1
     ask_now()
     assert fresh(order).payment_status == "UNPAID"
+
+
+def test_a_claim_and_a_notification_at_once_end_as_paid(order, make_order, door, ana, cast, simulator):
+    """The claim finds the gateway silent while the notification is on its way: checking never outlives the money."""
+    buyer = as_customer(cast.ana)
+    for _ in range(5):
+        order = make_order(paid=False)
+        attempt = start(order)
+        simulator.pay(attempt.out_trade_no)
+        letter = simulator.notice(attempt.out_trade_no)
+        simulator.faults(error_before={"rate": 1, "on": "query", "times": 1}, lost=1)
+        at_once(
+            partial(ask_gateway, attempt, claimed_by=buyer),
+            partial(deliver, door, "WECHAT", letter),
+        )
+        assert (fresh(order).payment_status, fresh(attempt).disposition) == ("PAID", "APPLIED")
+    assert simulator.fired("error_before") == 5
 
 
 def test_a_claim_that_nobody_answers_ends_with_the_order(order, ana, simulator):
