@@ -94,7 +94,8 @@ def test_more_than_is_left_is_put_before_a_person_and_nothing_is_booked(paid):
         assert told(attempt, 101) is None
     difference = Difference.objects.get()
     assert (difference.kind, difference.state, difference.channel) == ("REFUND_ONLY_GATEWAY", "OPEN", "WECHAT")
-    assert (difference.theirs_minor, difference.ours_minor) == (101, 100)
+    assert (difference.theirs_minor, difference.ours_minor, difference.facts["leftMinor"]) == (101, None, 100)
+    assert difference.order_ref == order.public_id
     assert (Refund.objects.count(), fresh(attempt).refunded_minor, fresh(order).returned_minor) == (1, 0, 0)
     assert Event.objects.filter(stream=order.stream).count() == before
 
@@ -148,7 +149,7 @@ def test_one_that_was_told_before_its_payment_is_booked_with_it(told_early):
 def test_late_money_of_which_a_part_went_back_before_returns_only_the_rest(told_early):
     """Asking for all of it would be refused by the gateway for ever."""
     order, attempt = told_early
-    services.cancel_order(order.public_id, reason="PAYMENT_TIMEOUT", actor=SYSTEM)
+    services.cancel_order(order.public_id, reason="CUSTOMER", actor=SYSTEM)
     money_comes(order)
     assert settle.apply(attempt.public_id).disposition == "LATE"
     by_console, by_us = Refund.objects.order_by("pk")
