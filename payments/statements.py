@@ -13,13 +13,13 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
-from orders.models import Order, Shop
+from orders.models import Order, Shop, Trade
 from payments import ledger
-from payments.models import LedgerEntry, LedgerPosting
+from payments.models import LedgerAccount, LedgerEntry, LedgerPosting
 
 PAGE = 100
 STREAMED = 1_000  # entries per query of a whole file
-EARNED = Q(account__name__startswith=ledger.REVENUE) | Q(account__name=ledger.GATEWAY_FEE)
+EARNING = (*(f"{ledger.REVENUE}{trade}" for trade in Trade.values), ledger.GATEWAY_FEE)
 Totals = dict[str, Any]  # one row of a GROUP BY
 KINDS = {
     LedgerEntry.Kind.PAYMENT: "paid",
@@ -106,13 +106,12 @@ class Statement:
 
 def statement(span: Span) -> Statement:
     """The totals of a span and what was carried into it."""
-    before = _postings(span.shop).filter(entry__booked_at__lt=span.start)
-    found = before.aggregate(
-        earned=Sum("amount_minor", filter=EARNED), till=Sum("amount_minor", filter=_till(span.shop))
-    )
+    own = _own(span.shop)
+    before = _postings(span.shop, own).filter(entry__booked_at__lt=span.start)
+    found = before.aggregate(earned=Sum("amount_minor", filter=own.earned), till=Sum("amount_minor", filter=own.till))
     return Statement(
         span=span,
-        sums=_sums(_totals(_within(span), "entry__kind")),
+        sums=_sums(_totals(_within(span, own), own, "entry__kind")),
         opening_minor=-(found["earned"] or 0),
         till_opening_minor=found["till"] or 0,
     )
@@ -120,9 +119,10 @@ def statement(span: Span) -> Statement:
 
 def days(span: Span) -> list[tuple[date, Sums]]:
     """Every day of the span on which something moved, oldest first."""
-    rows = _within(span).annotate(day=TruncDate("entry__booked_at", tzinfo=span.shop.tz))
+    own = _own(span.shop)
+    rows = _within(span, own).annotate(day=TruncDate("entry__booked_at", tzinfo=span.shop.tz))
     by_day: dict[date, list[Totals]] = {}
-    for row in _totals(rows, "day", "entry__kind"):
+    for row in _totals(rows, own, "day", "entry__kind"):
         by_day.setdefault(row["day"], []).append(row)
     return [(day, _sums(by_day[day])) for day in sorted(by_day)]
 
@@ -157,28 +157,36 @@ def first_day(shop: Shop) -> date | None:
     return entry.booked_at.astimezone(shop.tz).date() if entry else None
 
 
-def _till(shop: Shop) -> Q:
-    return Q(account__name=ledger.till_of(shop))
+@dataclass(frozen=True)
+class _Own:
+    """Which postings are the shop's: of the accounts it earns by, of its till. By key, so that an index suffices."""
+
+    earned: Q
+    till: Q
 
 
-def _postings(shop: Shop) -> QuerySet[LedgerPosting]:
-    return LedgerPosting.objects.filter(entry__shop=shop, entry__currency=shop.currency).filter(EARNED | _till(shop))
+def _own(shop: Shop) -> _Own:
+    till = ledger.till_of(shop)
+    accounts = LedgerAccount.objects.filter(name__in=[*EARNING, till], currency=shop.currency)
+    keys = dict(accounts.values_list("name", "pk"))
+    earned = [pk for name, pk in keys.items() if name != till]
+    return _Own(Q(account__in=earned or [0]), Q(account=keys.get(till, 0)))
 
 
-def _within(span: Span) -> QuerySet[LedgerPosting]:
-    return (
-        _postings(span.shop)
-        .filter(entry__booked_at__gte=span.start, entry__booked_at__lt=span.end)
-        .annotate(is_of_till=_till(span.shop))
-    )
+def _postings(shop: Shop, own: _Own) -> QuerySet[LedgerPosting]:
+    rows = LedgerPosting.objects.filter(entry__shop=shop, entry__currency=shop.currency)
+    return rows.filter(own.earned | own.till)
 
 
-def _totals(rows: QuerySet[LedgerPosting], *by: str) -> Iterable[Totals]:
-    earned, till = Q(is_of_till=False), Q(is_of_till=True)
+def _within(span: Span, own: _Own) -> QuerySet[LedgerPosting]:
+    return _postings(span.shop, own).filter(entry__booked_at__gte=span.start, entry__booked_at__lt=span.end)
+
+
+def _totals(rows: QuerySet[LedgerPosting], own: _Own, *by: str) -> Iterable[Totals]:
     return rows.values(*by).annotate(
-        earned=Sum("amount_minor", filter=earned, default=0),
-        till_in=Sum("amount_minor", filter=till & Q(amount_minor__gt=0), default=0),
-        till_out=Sum("amount_minor", filter=till & Q(amount_minor__lt=0), default=0),
+        earned=Sum("amount_minor", filter=own.earned, default=0),
+        till_in=Sum("amount_minor", filter=own.till & Q(amount_minor__gt=0), default=0),
+        till_out=Sum("amount_minor", filter=own.till & Q(amount_minor__lt=0), default=0),
         n=Count("entry", distinct=True),
     )
 
@@ -200,7 +208,8 @@ def _sums(rows: Iterable[Totals]) -> Sums:
 
 def _entries(span: Span) -> QuerySet[LedgerEntry]:
     """Entries of the span that touch the shop's money; those that only pass through suspense are none of its."""
-    touched = LedgerPosting.objects.filter(EARNED | _till(span.shop), entry=OuterRef("pk"))
+    own = _own(span.shop)
+    touched = LedgerPosting.objects.filter(own.earned | own.till, entry=OuterRef("pk"))
     rows = LedgerEntry.objects.filter(shop=span.shop, currency=span.shop.currency)
     rows = rows.filter(booked_at__gte=span.start, booked_at__lt=span.end)
     return rows.filter(Exists(touched)).order_by("booked_at", "pk")
