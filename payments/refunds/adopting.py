@@ -1,21 +1,20 @@
 """Refunds that somebody made at the gateway's own console: found in a notification, a query or a bill, and booked."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from config.ground import clock
 from orders.actors import GATEWAY
 from orders.models import Order
 from orders.order import road
+from payments import differences
 from payments.gateways.base import RefundSeen
 from payments.models import Attempt, Difference, InboxEntry, Refund
 from payments.refunds.recording import differs, record_refund, returned
 
 Kind = Difference.Kind
 LONGEST = 64  # characters of a gateway's number
-OPEN = (Difference.State.OPEN, Difference.State.WAIT_NEXT_DAY)
 
 
 class _Told(NamedTuple):
@@ -79,9 +78,17 @@ def _adopt(
 ) -> Refund | None:
     attempts = Attempt.objects.filter(channel=channel, out_trade_no=out_trade_no, applied_at__isnull=False)
     row = attempts.values_list("pk", "order__public_id").first()
-    told = {"channel": channel, "outTradeNo": out_trade_no, "gatewayRefundNo": gateway_refund_no, "source": source}
+    told: dict[str, Any] = {
+        "outTradeNo": out_trade_no,
+        "gatewayRefundNo": gateway_refund_no,
+        "at": at.isoformat(),
+        "source": source,
+    }
     if row is None or not number:
-        differs(Kind.REFUND_ONLY_GATEWAY, number or out_trade_no, amount_minor, None, **told)
+        waiting = Attempt.objects.filter(channel=channel, out_trade_no=out_trade_no).select_related("order").first()
+        differs(
+            Kind.REFUND_ONLY_GATEWAY, number or out_trade_no, (None, amount_minor), waiting, channel=channel, **told
+        )
         return None
     order = road.locked(row[1])
     attempt = Attempt.objects.select_for_update(no_key=True).get(pk=row[0])
@@ -90,7 +97,8 @@ def _adopt(
         return known
     booked = _book(attempt, order, _Told(number, gateway_refund_no[:LONGEST], amount_minor, at, source))
     if booked is None:
-        differs(Kind.REFUND_ONLY_GATEWAY, number, amount_minor, attempt.left_minor, **told)
+        told |= {"leftMinor": attempt.left_minor}
+        differs(Kind.REFUND_ONLY_GATEWAY, number, (None, amount_minor), attempt, **told)
     return booked
 
 
@@ -101,7 +109,7 @@ def adopt_waiting(attempt: Attempt, order: Order) -> None:
     """
     waiting = Difference.objects.filter(
         kind=Kind.REFUND_ONLY_GATEWAY,
-        state__in=OPEN,
+        state__in=Difference.UNDECIDED,
         channel=attempt.channel,
         facts__outTradeNo=attempt.out_trade_no,
         theirs_minor__isnull=False,
@@ -109,9 +117,8 @@ def adopt_waiting(attempt: Attempt, order: Order) -> None:
     for difference in waiting.order_by("pk"):
         number, facts = difference.subject.removeprefix("refund:"), difference.facts
         gateway_no = facts.get("gatewayRefundNo", "")[:LONGEST]
-        told = _Told(
-            number, gateway_no, difference.theirs_minor or 0, difference.found_at, facts.get("source", "NOTIFY")
-        )
+        at = datetime.fromisoformat(facts["at"]) if "at" in facts else difference.found_at
+        told = _Told(number, gateway_no, difference.theirs_minor or 0, at, facts.get("source", "NOTIFY"))
         if _known(attempt.channel, attempt.out_trade_no, number, gateway_no) is None:
             _book(attempt, order, told)
 
@@ -144,5 +151,8 @@ def _book(attempt: Attempt, order: Order, told: _Told) -> Refund | None:
 
 def _settle_difference(number: str) -> None:
     """What stood open because it could not be booked then is repaired."""
-    open_ones = Difference.objects.filter(kind=Kind.REFUND_ONLY_GATEWAY, subject=f"refund:{number}", state__in=OPEN)
-    open_ones.update(state=Difference.State.AUTO_FIXED, decided_at=clock.now(), remark="booked as found at the gateway")
+    waiting = Difference.objects.filter(
+        kind=Kind.REFUND_ONLY_GATEWAY, subject=f"refund:{number}", state__in=Difference.UNDECIDED
+    )
+    for difference in waiting:
+        differences.repaired(difference, "booked as the gateway told it")

@@ -1,6 +1,8 @@
 """Writing down what a gateway says of a refund, once and forward only. Called by everything that hears a gateway."""
 
 import logging
+from dataclasses import replace
+from typing import Any
 
 from django.db import transaction
 
@@ -9,7 +11,8 @@ from orders import services as orders
 from orders.actors import GATEWAY, Actor
 from orders.models import Order
 from orders.order import road
-from payments import ledger, matching
+from payments import differences, ledger, matching
+from payments.differences import Found
 from payments.gateways.base import RefundSeen
 from payments.models import Attempt, Difference, Disposition, InboxEntry, Refund
 
@@ -30,7 +33,9 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
         .first()
     )
     if row is None:
-        differs(Difference.Kind.REFUND_ONLY_GATEWAY, seen.out_refund_no, seen.amount_minor, None, state=seen.state)
+        kind = Difference.Kind.REFUND_ONLY_GATEWAY
+        attempt = Attempt.objects.filter(out_trade_no=seen.out_trade_no).select_related("order").first()
+        differs(kind, seen.out_refund_no, (None, seen.amount_minor), attempt, **_told(seen))
         return None
     order = road.locked(row[2])
     attempt = Attempt.objects.select_for_update(no_key=True).get(pk=row[1])
@@ -40,14 +45,20 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
     if refund.state == State.SUCCESS:
         if refund.way and seen.state == "SUCCESS":  # it went back by hand, and now here too
             kind = Difference.Kind.REFUND_STATE
-            differs(kind, seen.out_refund_no, seen.amount_minor, refund.amount_minor, state=seen.state, way=refund.way)
+            differs(kind, seen.out_refund_no, (refund.amount_minor, seen.amount_minor), attempt, **_told(seen))
         return refund
     if seen.out_trade_no != attempt.out_trade_no or seen.amount_minor not in {None, refund.amount_minor}:
         kind = Difference.Kind.REFUND_AMOUNT
-        differs(kind, seen.out_refund_no, seen.amount_minor, refund.amount_minor, state=seen.state)
+        differs(kind, seen.out_refund_no, (refund.amount_minor, seen.amount_minor), attempt, **_told(seen))
         return refund
     _take(refund, attempt, order, seen)
     return refund
+
+
+def _told(seen: RefundSeen) -> dict[str, str]:
+    """What the gateway said, for whoever decides about it."""
+    at = {"at": seen.refunded_at.isoformat()} if seen.refunded_at else {}
+    return {"outTradeNo": seen.out_trade_no, "gatewayRefundNo": seen.gateway_refund_no, "state": seen.state, **at}
 
 
 def _take(refund: Refund, attempt: Attempt, order: Order, seen: RefundSeen) -> None:
@@ -106,9 +117,15 @@ def tell(order: Order, type_: str, refund: Refund, actor: Actor) -> None:
     orders.note(order.public_id, type_, data, actor=actor)
 
 
-def differs(kind: Difference.Kind, number: str, theirs: int | None, ours: int | None, **facts: str) -> None:
-    """Put a refund on which gateway and books disagree before support; once while it is open."""
-    logger.error("%s: refund %s of %s fen", kind, number, theirs)
-    difference = Difference(kind=kind, subject=f"refund:{number}", channel=facts.pop("channel", ""), ours_minor=ours)
-    difference.theirs_minor, difference.facts = theirs, facts
-    Difference.objects.bulk_create([difference], ignore_conflicts=True)
+def differs(
+    kind: Difference.Kind, number: str, amounts: tuple[int | None, int | None], attempt: Attempt | None, **facts: Any
+) -> None:
+    """Put a refund on which books and gateway disagree before support, once while it is undecided.
+
+    `amounts` are ours and theirs; `channel` among the facts names the gateway where the payment is not known.
+    """
+    ours, theirs = amounts
+    channel = facts.pop("channel", "") or (attempt.channel if attempt is not None else "")
+    found = Found(kind=kind, subject=f"refund:{number}", channel=channel, ours_minor=ours, theirs_minor=theirs)
+    order_ref = attempt.order.public_id if attempt is not None else ""
+    differences.report(replace(found, order_ref=order_ref, facts=facts))
