@@ -26,6 +26,15 @@ HEADS = (
     "SELECT DISTINCT ON (stream) id FROM notifications_message "
     "WHERE endpoint_id = %s AND state = 'WAITING' ORDER BY stream, position, id)"
 )
+GO_ON = """
+UPDATE notifications_message SET next_at = %s WHERE next_at IS NULL AND state = 'WAITING' AND id IN (
+    SELECT DISTINCT ON (m.endpoint_id, m.stream) m.id
+      FROM unnest(%s::bigint[], %s::text[]) AS lane (endpoint_id, stream)
+      JOIN notifications_message m ON m.endpoint_id = lane.endpoint_id AND m.stream = lane.stream
+      JOIN notifications_endpoint e ON e.id = m.endpoint_id AND e.state = 'WORKING'
+     WHERE m.state = 'WAITING' ORDER BY m.endpoint_id, m.stream, m.position, m.id
+)
+"""
 
 
 class Hearer(NamedTuple):
@@ -78,6 +87,14 @@ def arrange(endpoint: Endpoint, stream: str) -> None:
         else:
             continue
         message.save(update_fields=["next_at"])
+
+
+def go_on(taken: Collection[tuple[int, str]]) -> None:
+    """Make the next message due in these lanes (endpoint, stream), from which something was settled."""
+    if not taken:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(GO_ON, [clock.now(), [pk for pk, _ in taken], [stream for _, stream in taken]])
 
 
 def start(endpoint: Endpoint) -> None:

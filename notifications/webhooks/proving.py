@@ -35,6 +35,8 @@ def claim() -> list[Asked]:
     with transaction.atomic():
         rows = Endpoint.objects.select_for_update(no_key=True, skip_locked=True)
         due = list(rows.filter(challenge_at__lte=now).order_by("challenge_at")[:MOST_AT_ONCE])
+        if not due:
+            return []
         lease = now + timedelta(seconds=LEASE_SECONDS)
         Endpoint.objects.filter(pk__in=[endpoint.pk for endpoint in due]).update(challenge_at=lease)
     return [Asked(one.pk, one.url, ids.new_secret(), one.secrets_at(now)) for one in due]

@@ -25,6 +25,7 @@ from notifications.webhooks.settling import Claimed, Outcome
 from notifications.webhooks.transport import Answer, Transport
 
 POLL = 0.5  # seconds: the net under the wake-up
+LOOK = 0.25  # seconds between looks for challenges and repeats
 CARE = 10.0  # seconds between looks at what has failed for days
 MOST_AT_ONCE = 500  # messages on their way, over all hosts
 RESOLVERS = 64  # names looked up at once: the system's resolver blocks a thread, for seconds when a name is sick
@@ -63,7 +64,7 @@ class Sender:
         self._outcomes: list[Outcome] = []
         self._proofs: list[tuple[Asked, Answer]] = []
         self._running: set[asyncio.Task[None]] = set()
-        self._cared = 0.0
+        self._cared = self._looked = 0.0
 
     async def run(self, stop: Flag) -> None:
         """Work until told to stop, through any failure of PostgreSQL."""
@@ -88,17 +89,13 @@ class Sender:
         try:
             await self._settle()
             claimed = await self._ask(settling.claim, MOST_AT_ONCE - len(self._running))
-            asked = await self._ask(proving.claim)
-            more = await self._ask(resending.prepare, self._outbox)
-            await self._care()
+            for message in claimed:
+                self._begin(self._send(message))
+            more = await self._care()
         except Error as error:
             logger.warning("webhooks pause: %s", error)
             await self._ask(_hang_up)
             return False
-        for message in claimed:
-            self._begin(self._send(message))
-        for one in asked:
-            self._begin(self._prove(one))
         return more or bool(self._outcomes)
 
     async def _settle(self) -> None:
@@ -114,10 +111,21 @@ class Sender:
             self._outcomes, self._proofs = outcomes + self._outcomes, proofs + self._proofs
             raise
 
-    async def _care(self) -> None:
-        if time.monotonic() - self._cared > CARE:
-            self._cared = time.monotonic()
+    async def _care(self) -> bool:
+        """What need not be looked for in every round: challenges, repeats, endpoints that failed for days.
+
+        Returns whether a repeat has more to prepare at once.
+        """
+        now, more = time.monotonic(), False
+        if now - self._looked >= LOOK:
+            for asked in await self._ask(proving.claim):
+                self._begin(self._prove(asked))
+            more = await self._ask(resending.prepare, self._outbox)
+            self._looked = 0.0 if more else now
+        if now - self._cared >= CARE:
+            self._cared = now
             await self._ask(settling.stop_what_fails)
+        return more
 
     async def _rest(self) -> None:
         with suppress(TimeoutError):

@@ -6,9 +6,10 @@ claims to the lease, and the same message, with the same id, is tried again.
 
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import Error, connection, transaction
 
@@ -92,45 +93,71 @@ def claim(most: int) -> list[Claimed]:
 
 
 def settle(outcomes: list[Outcome]) -> None:
-    """Write down each outcome and go on in its lane; what is written down is taken off the list.
+    """Write down every outcome and go on in its lane, in one transaction; what is written down is taken off the list.
 
-    One transaction an endpoint, in a fixed order of locks. An outcome that cannot be written down for another reason
-    than PostgreSQL's absence is dropped: its claim runs out, and the message is tried again.
+    An outcome that cannot be written down for another reason than PostgreSQL's absence is dropped: its claim runs
+    out, and the message is tried again.
     """
-    for pk in sorted({outcome.claimed.endpoint for outcome in outcomes}):
-        mine = [outcome for outcome in outcomes if outcome.claimed.endpoint == pk]
-        try:
-            _settle_endpoint(pk, mine)
-        except Error:
-            raise
-        except Exception:
-            logger.exception("outcomes of an endpoint are dropped, their messages will be tried again")
-        outcomes[:] = [outcome for outcome in outcomes if outcome.claimed.endpoint != pk]
+    try:
+        _settle_all(outcomes)
+    except Error:
+        raise
+    except Exception:
+        logger.exception("%s outcomes could not be settled at once", len(outcomes))
+        for outcome in outcomes if len(outcomes) > 1 else ():
+            settle([outcome])
+    outcomes.clear()
 
 
 @transaction.atomic
-def _settle_endpoint(pk: int, outcomes: Sequence[Outcome]) -> None:
-    endpoint = lanes.locked(pk)
-    circuit = Circuit.objects.select_for_update(no_key=True).get(host=endpoint.host)
-    before = (circuit.failures, circuit.open_until, endpoint.failures, endpoint.state)
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.claimed.pk):
-        _settle_one(endpoint, circuit, outcome)
-    if before != (circuit.failures, circuit.open_until, endpoint.failures, endpoint.state):
-        circuit.save()
-        endpoint.save(update_fields=["failing_since", "failures", "last_answer", "told_at", "state"])
+def _settle_all(outcomes: Sequence[Outcome]) -> None:
+    """Locks in the order of the house of webhooks: endpoints, circuits, messages, rows of one kind by key."""
+    said = [outcome.claimed for outcome in outcomes]
+    endpoints = {one.pk: one for one in _locked(Endpoint, {one.endpoint for one in said}, "pk")}
+    hosts = {endpoint.host for endpoint in endpoints.values()}
+    circuits = {one.host: one for one in _locked(Circuit, hosts, "host")}
+    messages = {one.pk: one for one in _locked(Message, {one.pk for one in said}, "pk")}
+    before = {id(row): _health(row) for row in (*endpoints.values(), *circuits.values())}
+    Attempt.objects.bulk_create([_attempt(outcome) for outcome in outcomes])
+    settled = []
+    for outcome in outcomes:
+        endpoint = endpoints[outcome.claimed.endpoint]
+        _judge_host(circuits[endpoint.host], clock.now(), is_well=outcome.answer.is_heard)
+        _judge_endpoint(endpoint, outcome.answer, clock.now())
+        message = messages[outcome.claimed.pk]
+        if message.claims == outcome.claimed.claim and message.state == Message.State.WAITING:
+            _judge_message(endpoint, message, outcome.answer)
+            settled.append(message)
+    Message.objects.bulk_update(settled, ["state", "tries", "next_at", "sending_until", "settled_at"])
+    for row in (*endpoints.values(), *circuits.values()):
+        if before[id(row)] != _health(row):
+            row.save()
+    lanes.go_on([(message.endpoint_id, message.stream) for message in settled])
 
 
-def _settle_one(endpoint: Endpoint, circuit: Circuit, outcome: Outcome) -> None:
-    answer, now = outcome.answer, clock.now()
-    message = Message.objects.select_for_update(no_key=True).get(pk=outcome.claimed.pk)
-    Attempt.objects.create(
-        message=message, at=outcome.at, status=answer.status, error=answer.error[:200], ms=answer.ms,
-        reply=answer.reply.decode(errors="replace").replace("\0", "")[:500],
+def _locked(model: Any, keys: Iterable[Any], key: str) -> Any:
+    return model.objects.select_for_update(no_key=True).filter(**{f"{key}__in": list(keys)}).order_by(key)
+
+
+def _health(row: Endpoint | Circuit) -> tuple[Any, ...]:
+    """What an outcome may change."""
+    if isinstance(row, Circuit):
+        return row.failures, row.openings, row.open_until
+    return row.failures, row.failing_since, row.last_answer, row.state
+
+
+def _attempt(outcome: Outcome) -> Attempt:
+    answer = outcome.answer
+    reply = answer.reply.decode(errors="replace").replace("\0", "")[:500]
+    return Attempt(
+        message_id=outcome.claimed.pk, at=outcome.at, status=answer.status, error=answer.error[:200].replace("\0", ""),
+        ms=answer.ms, reply=reply,
     )  # fmt: skip
-    _judge_host(circuit, now, is_well=answer.is_heard)
-    _judge_endpoint(endpoint, answer, now)
-    if message.claims != outcome.claimed.claim or message.state != Message.State.WAITING:
-        return  # its lease ran out and somebody else has it, or it was settled by hand
+
+
+def _judge_message(endpoint: Endpoint, message: Message, answer: Answer) -> None:
+    """Done, to be tried again after a pause, or given up. Nobody else has claimed it meanwhile."""
+    now = clock.now()
     message.tries += 1
     message.sending_until = message.next_at = None
     asked = schedule.seconds_asked(answer.status, answer.retry_after, now)
@@ -139,16 +166,20 @@ def _settle_one(endpoint: Endpoint, circuit: Circuit, outcome: Outcome) -> None:
         message.state, message.settled_at = Message.State.DONE, now
     elif answer.status == GONE and message.url:
         _give_up_address(message, now)
+    elif answer.status == GONE:
+        _disable(endpoint)
     elif wait is None:
         message.state, message.settled_at = Message.State.GIVEN_UP, now
-    elif endpoint.is_working and answer.status != GONE:
+    elif endpoint.is_working:
         message.next_at = now + timedelta(seconds=wait)
-    message.save(update_fields=["state", "tries", "next_at", "sending_until", "settled_at"])
-    if answer.status == GONE and not message.url and endpoint.is_working:
+
+
+def _disable(endpoint: Endpoint) -> None:
+    """It said that it is gone for good; what waits keeps waiting."""
+    if endpoint.is_working:
         endpoint.state = Endpoint.State.GONE
         lanes.stop(endpoint)
         tell(endpoint, "webhook.disabled", SYSTEM, why="410")
-    lanes.arrange(endpoint, message.stream)
 
 
 def _judge_host(circuit: Circuit, now: datetime, *, is_well: bool) -> None:
