@@ -166,6 +166,7 @@ def _give_back(order: Order, attempt: Attempt, verdict: Disposition) -> None:
     if attempt.left_minor:
         refunds.reserve(attempt, order, attempt.left_minor, reason=reason, key=f"auto:{attempt.public_id}")
     if verdict == Disposition.MISMATCH:
+        release_if_idle(order)  # what was being checked is known now, and is no payment
         logger.error("%s: %s paid, %s owed", attempt, amount, attempt.amount_minor)
 
 

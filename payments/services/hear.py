@@ -1,9 +1,14 @@
 """Hearing a verified notification: keep it, record the fact, apply it. Called by callbacks.py."""
 
+import contextlib
 import logging
 from collections.abc import Mapping
 
 from config.ground import clock
+from config.ground.problems import Refusal
+from orders import services as orders
+from orders.actors import GATEWAY
+from orders.models import Order
 from payments import asking, inbox, refunds, settle
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Notification, RefundSeen
@@ -56,10 +61,18 @@ def _hear_refund(channel: str, seen: RefundSeen, entry: InboxEntry) -> None:
 
 
 def apply_kept(attempt: Attempt) -> bool:
-    """Apply money whose fact is safe; a failure is logged and left to the next round."""
+    """Apply money whose fact is safe; a failure is logged and left to the next round, and the order says “checking”."""
     try:
         settle.apply(attempt.public_id)
     except Exception:
         logger.exception("%s is recorded and waits to be applied", attempt)
+        _say_checking(attempt)
         return False
     return True
+
+
+def _say_checking(attempt: Attempt) -> None:
+    """Nobody shall be asked to pay again for money that is here; an order that is past that needs no word."""
+    order_id = Order.objects.values_list("public_id", flat=True).get(pk=attempt.order_id)
+    with contextlib.suppress(Refusal):
+        orders.claim_payment(order_id, actor=GATEWAY)

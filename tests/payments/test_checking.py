@@ -189,6 +189,16 @@ def test_an_amount_that_differs_is_said_on_the_pay_page_and_the_order_page(order
     assert fresh(order).payment_status == "UNPAID", "it can still be paid as agreed"
 
 
+def test_a_claim_that_turns_out_to_be_another_amount_is_checked_no_longer(order, ana, simulator):
+    simulator.faults(amount_changed=1, lost=1, error_before={"rate": 1, "on": "query", "times": 1})
+    attempt = start(order)
+    simulator.pay(attempt.out_trade_no)
+    press_i_have_paid(ana, order)
+    assert fresh(order).payment_status == "PROCESSING"
+    ask_now()
+    assert (fresh(attempt).disposition, fresh(order).payment_status) == ("MISMATCH", "UNPAID")
+
+
 def test_a_second_payment_is_said_on_the_order_page(order, ana, simulator):
     simulator.faults(error_before={"rate": 1, "on": "close"}, lost=1)
     first, second = start(order), start(order, "ALIPAY")
