@@ -10,7 +10,7 @@ from bench import report
 from bench.stand import Stand
 from config.local.places import CannotStart
 
-TARGETS = ("orders", "status", "fanout", "pages", "simulator", "money", "keys", "webhooks")
+TARGETS = ("orders", "status", "fanout", "pages", "simulator", "money", "books", "keys", "webhooks")
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(TARGETS)}; all unless named")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each leg (default 6)")
-    parser.add_argument("--size", type=float, default=1.0, help="of the crowds of `money` and `books` (default 1: 3 M attempts)")
+    parser.add_argument("--size", type=float, default=1.0, help="of the crowds of `money`, `books` (default 1: 3 M)")
     asked = parser.parse_args()
     if unknown := set(asked.targets) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
