@@ -24,6 +24,10 @@ def world(product: Product) -> SimpleNamespace:
         "claimed": made.walk(made.pay(made.place("MEAL", NOODLES)), *COOKED, "claim"),
         "carried": made.walk(made.pay(made.place("MEAL", NOODLES, DUMPLINGS)), *COOKED, "claim", "pick-up"),
         "done": made.walk(made.pay(made.place("MEAL", NOODLES)), *COOKED, "claim", "pick-up", "hand-over"),
+        "cash": made.walk(made.place("MEAL", NOODLES, method="CASH"), *COOKED, "claim", "pick-up"),
+        "held": made.walk(
+            made.place("MEAL", DUMPLINGS, method="CASH"), *COOKED, "claim", "pick-up", "cash", "hand-over"
+        ),
         "picking": made.pay(made.place("GROCERY", "Bananas, 1 kg", "Kiwis, 6", "Lemons, 4")),
         "keys": made.pay(made.place("DIGITAL", "Music, one month")),
         "cancelled": made.pay(made.place("MEAL", NOODLES)),

@@ -13,6 +13,7 @@ DOOR = {
     "city": "Shanghai",
     "location": {"lat": 31.2335, "lng": 121.4791},
 }
+CARRIED = {"claim", "pick-up", "cash", "hand-over"}  # what the rider does
 
 
 class World:
@@ -61,10 +62,12 @@ class World:
     def walk(self, order: str, *verbs: str, trade: str = "MEAL") -> str:
         """Let shop and rider do these one after the other."""
         for verb in verbs:
-            who: Program = self.rosa if verb in {"claim", "pick-up", "hand-over"} else self._programs[trade]
+            who: Program = self.rosa if verb in CARRIED else self._programs[trade]
             body: dict[str, Any] = {"minutes": 15} if verb == "confirm" else {}
             if verb == "hand-over":
                 body = {"code": self.mei.get(f"/orders/{order}")["doorCode"]}
+            if verb == "cash":
+                body = {"amount": self.mei.get(f"/orders/{order}")["total"]["amount"]}
             who.post(f"/orders/{order}/{verb}", body)
         return order
 
