@@ -10,6 +10,7 @@ from orders.order.states import PaymentStatus, Status
 from payments import asking, inbox, settle
 from payments.asking import Heard
 from payments.models import Attempt, InboxEntry
+from payments.services.hear import apply_kept
 
 State = Attempt.State
 
@@ -31,12 +32,13 @@ def close_attempt(attempt: Attempt) -> Attempt:
 
 
 def learn(attempt: Attempt, heard: Heard, *, claimed_by: Actor | None = None) -> Attempt:
-    """Write down what was heard about an attempt; returns the fresh one. Money is applied at once."""
+    """Write down what was heard about an attempt; returns the fresh one. Money is applied at once, or by the clock."""
     if heard.seen is not None:
         entry = inbox.keep_answer(attempt.channel, heard.seen, InboxEntry.Source.QUERY)
         known = settle.record_fact(attempt.channel, heard.seen, entry)
         if known is not None and known.state == State.SUCCESS and known.applied_at is None:
-            return settle.apply(known.public_id)
+            apply_kept(known)
+            return Attempt.objects.select_related("order").get(pk=known.pk)
         if known is None or (known.is_open and _is_known(known, heard)):
             return known or attempt
     return _unpaid(attempt, heard, claimed_by)

@@ -189,6 +189,19 @@ def test_an_amount_that_differs_is_said_on_the_pay_page_and_the_order_page(order
     assert fresh(order).payment_status == "UNPAID", "it can still be paid as agreed"
 
 
+def test_a_press_that_finds_money_which_cannot_be_applied_is_no_error(order, ana, simulator, monkeypatch):
+    attempt = start(order)
+    simulator.pay(attempt.out_trade_no)
+    tried = []
+    with monkeypatch.context() as broken:
+        broken.setattr(settle, "apply", lambda attempt_id: tried.append(attempt_id) or 1 / 0)
+        assert "Your payment has arrived and is being written down." in press_i_have_paid(ana, order)
+    assert tried == [attempt.public_id]
+    assert badges(surfaces(ana, order), "Checking your payment") == {"list", "page", "pay"}
+    settle.apply(attempt.public_id)
+    assert fresh(order).payment_status == "PAID"
+
+
 def test_a_claim_that_turns_out_to_be_another_amount_is_checked_no_longer(order, ana, simulator):
     simulator.faults(amount_changed=1, lost=1, error_before={"rate": 1, "on": "query", "times": 1})
     attempt = start(order)
