@@ -11,6 +11,7 @@ import orjson
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
 MOVED = b"HTTP/1.1 302 Found\r\nlocation: http://localhost/\r\ncontent-length: 0\r\n\r\n"
+FIRST = 1  # version of an order that was only placed
 LONG = 60.0  # seconds: longer than any sender waits
 
 Behave = Callable[[asyncio.StreamWriter], Awaitable[None]]
@@ -120,5 +121,7 @@ class Receivers:
             return
         known.add(body)
         payload = orjson.loads(body)["payload"]
+        if payload["sequence"] == FIRST:
+            return  # of orders that the bench wrote, not of changes that it made
         seen.order.append((payload["orderId"], payload["sequence"]))
         seen.delays.append(time.time() - self._when(payload["timestamp"]))

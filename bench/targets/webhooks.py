@@ -4,6 +4,7 @@ import time
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import Max
 
 from bench import goods
 from bench.receivers import SICK, Receivers, Seen, well
@@ -11,13 +12,13 @@ from bench.report import Row
 from bench.stand import Stand
 from bench.targets.status import placed
 from notifications.models import Endpoint, Event, Message
-from notifications.webhooks import endpoints
+from notifications.webhooks import endpoints, resending
 from notifications.webhooks.endpoints import By
 from orders import services
 from orders.actors import SYSTEM
 
 HEALTHY = 5
-PER_SECOND = 20  # changes: each is a message to every endpoint
+PER_SECOND = 10  # changes: each is a message to every endpoint
 STEPS = 2  # changes of one order
 LAST = 30.0  # seconds that the last message may take
 ROUNDS = ("alone", "beside the sick")
@@ -62,10 +63,14 @@ def _endpoint(shop_id: str, host: str) -> Endpoint:
 def _catch_up() -> None:
     """Wait until the relay has numbered and read the orders that the bench wrote."""
     until = time.monotonic() + LAST
-    while Event.objects.filter(position=None).exists() and time.monotonic() < until:
+    while _behind() and time.monotonic() < until:
         time.sleep(0.05)
-    time.sleep(2)  # the readers pass over what they do not listen to
     Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
+
+
+def _behind() -> bool:
+    last = Event.objects.aggregate(last=Max("position"))["last"] or 0
+    return Event.objects.filter(position=None).exists() or resending.reached() < last
 
 
 def _change(keys: range) -> float:
