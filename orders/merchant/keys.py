@@ -28,6 +28,7 @@ from orders.stock import keys
 from orders.stock.imports import KeyImport
 from orders.stock.models import KeyPool, KeyVoiding
 from orders.tasks import import_keys_file
+from orders.words import PEOPLE
 
 AT_ONCE_BYTES = 256 * 1024  # so much is imported while the page waits, well below a second
 SHOWN = 100  # refused lines on the page; the report has all that were kept
@@ -207,4 +208,4 @@ def voidings_of(pool: KeyPool) -> list[tuple[KeyVoiding, str]]:
     acts = list(pool.voidings.select_related("batch")[:VOIDINGS])
     people = User.objects.filter(public_id__in={act.by for act in acts})
     names = {person.public_id: person.name for person in people}
-    return [(act, names.get(act.by, act.by)) for act in acts]
+    return [(act, names.get(act.by) or PEOPLE["system"].text) for act in acts]

@@ -47,7 +47,7 @@ def test_each_look_is_a_row_and_the_buyer_reads_it(ana, cast, order):
     ] * 2
     html = page(ana, order)
     assert "first shown " in html
-    assert html.count("Key 1, with your account") == 2
+    assert html.count("Key 1 · with your account") == 2
     assert "203.0.113.7" in html
     assert "not opened yet" in html, "of the second key"
 
@@ -84,7 +84,7 @@ def test_a_replaced_key_is_void_and_the_new_one_serves_the_unit(ana, order):
     html = page(ana, order)
     assert "replaced by our support" in html
     assert "Our support replaced a key" in html
-    assert "A key that was replaced, with your account" in html
+    assert "A key that was replaced · with your account" in html
     assert "key 1 of 2" in html
     assert KeyIssue.objects.filter(order=order, replaced_at=None).count() == 2
 

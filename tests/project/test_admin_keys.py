@@ -53,7 +53,7 @@ def test_a_lead_looks_at_a_key_and_everybody_can_read_that(desk, order, client, 
     assert (told.type, told.data["unit"]) == ("key.inspected", 2)
     client.force_login(cast.ana)
     page = client.get(reverse("storefront:order", args=[order.public_id])).text
-    assert "Key 2, our support" in page
+    assert "Key 2 · our support" in page
     assert "Our support looked at a key" in page
     for html in (xray(desk.sam, order), xray(desk.lena, order), page):
         assert text_of(order) not in html
