@@ -225,7 +225,12 @@ class Driver:
 
     def _truth(self, *, bills_are_read: bool = False) -> Truth:
         trades = self._street.oracle("trades")["trades"]
-        return Truth({(trade["gateway"], trade["out_trade_no"]): trade for trade in trades}, bills_are_read)
+        letters = [row for row in self._street.oracle("log")["log"] if row["what"] == "notification"]
+        return Truth(
+            trades={(trade["gateway"], trade["out_trade_no"]): trade for trade in trades},
+            forgeries=Counter(row["status"] for row in letters if row["variant"]),
+            bills_are_read=bills_are_read,
+        )
 
     def look_back(self) -> None:
         """Which faults struck, how orders ended, what died, what the house complained about."""

@@ -13,12 +13,13 @@ class Finding(NamedTuple):
 
 
 class Truth(NamedTuple):
-    """What the simulator says: its trades by gateway and out_trade_no, and whether their bills have been read.
+    """What the simulator says: its trades by gateway and out_trade_no, and what its forged letters were answered.
 
-    What a person gives back at a gateway's console may be unknown to us until then, and only then.
+    What a person gives back at a gateway's console may be unknown to us until the bills are read, and only until then.
     """
 
     trades: Mapping[tuple[str, str], Mapping[str, Any]]
+    forgeries: Mapping[int, int] = {}  # HTTP status → how many; 0 when nobody answered
     bills_are_read: bool = False
 
 

@@ -92,5 +92,5 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "closed_terminal": Mutant("closed stays closed", _closed_terminal, frozenset({"the gateways agree"})),
     "new_refund_number": Mutant("a refund changes its number", _new_refund_number, frozenset({"the gateways agree"})),
-    "forged_believed": Mutant("forgeries are believed", _forged_believed, frozenset({"the gateways agree"})),
+    "forged_believed": Mutant("forgeries are believed", _forged_believed, frozenset({"forgeries are refused"})),
 }

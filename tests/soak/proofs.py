@@ -160,6 +160,15 @@ def _no_refund_waits(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     return not waiting and not owed, some(waiting + [row[0] for row in owed]) or f"{sum(n for _s, n in rows)} refunds"
 
 
+def _forgeries_are_refused(ask: Ask, truth: Truth) -> tuple[bool, str]:
+    """Each got a 401 (or met a process that had just died) and left a row that says why."""
+    kept = ask("SELECT count(*) FROM payments_inboxentry WHERE NOT verified")[0][0]
+    refused = truth.forgeries.get(401, 0)
+    wrong = {status: count for status, count in truth.forgeries.items() if status not in {0, 401}}
+    words = f"{refused} refused, {kept} kept" + (f", answered otherwise: {wrong}" if wrong else "")
+    return not wrong and kept >= refused, words
+
+
 def _riders_hold_the_cash(ask: Ask, _truth: Truth) -> tuple[bool, str]:
     rows = ask(
         "SELECT collector, sum(paid_minor - refunded_minor), count(*) FROM payments_attempt"
@@ -208,6 +217,7 @@ PROOFS: Final[dict[str, Proof]] = {
     "stock is not left reserved": goods_proofs.goods_are_not_left_reserved,
     "streams are dense": goods_proofs.streams_are_dense,
     "statuses go forward": goods_proofs.statuses_go_forward,
+    "forgeries are refused": _forgeries_are_refused,
     "riders hold the cash": _riders_hold_the_cash,
     "no event is parked": goods_proofs.nothing_is_parked,
 }
