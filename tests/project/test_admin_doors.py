@@ -25,6 +25,7 @@ NO_DOOR = (
     "payments.Attempt",
     "payments.InboxEntry",
     "payments.Refund",
+    "payments.RefundProposal",
     "payments.LedgerAccount",
     "payments.LedgerEntry",
     "payments.HandIn",
