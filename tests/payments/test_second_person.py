@@ -110,7 +110,7 @@ def test_the_database_refuses_one_person_in_both_places(paid, cast):
 def test_the_database_refuses_to_change_what_was_proposed(change, paid, cast):
     proposal = ask(paid[0], cast.sam, 2000)
     with (
-        pytest.raises(IntegrityError, match="a_proposal_keeps_what_it_says|what was proposed"),
+        pytest.raises(IntegrityError, match=r"a_proposal_keeps_what_it_says|what was proposed"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):
