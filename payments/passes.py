@@ -28,6 +28,7 @@ SIDES = 2  # threads that share a long page
 MANY = 50  # rows that are a long page
 SIDE_BY_SIDE = 64  # attempts asked about in one go
 SECONDS = 8.0  # for one such go
+ASKING = 150.0  # seconds of a run at most: gateways that hang leave time for the other passes
 ROUNDS = 50  # of claimed batches in one run; the next run goes on
 FRESH = timedelta(minutes=2)  # younger attempts are asked about by the clock's own schedule
 LOOK_BACK = timedelta(hours=48)  # how old orders may be that are compared with their payments
@@ -133,17 +134,17 @@ def _unapplied(tries: int) -> Iterator[list[Unapplied]]:
 def ask_everything(budget: Budget) -> Counts:
     """Ask about every attempt that is not settled, also those whose schedule has ended; then what is due after it."""
     looked_at = repaired = 0
-    before = clock.now() - FRESH
+    before, own = clock.now() - FRESH, Budget(ASKING)
     waits = Attempt.objects.unsettled().filter(created_at__lte=before).select_related("order__shop").order_by("pk")
     last = 0
-    while not budget.is_spent and (page := list(waits.filter(pk__gt=last)[:SIDE_BY_SIDE])):
+    while not (budget.is_spent or own.is_spent) and (page := list(waits.filter(pk__gt=last)[:SIDE_BY_SIDE])):
         heard = asking.side_by_side({one.pk: syncing.question(one) for one in page}, SECONDS)
         for attempt in page:
             looked_at += 1
             repaired += attempt.pk in heard and _learnt(attempt, heard[attempt.pk])
         last = page[-1].pk
     for _round in range(ROUNDS):
-        if budget.is_spent or not (done := syncing.sync_due()):
+        if budget.is_spent or own.is_spent or not (done := syncing.sync_due()):
             break
         looked_at += done
     return Counts(looked_at, repaired, 0, waits.order_by().count())
