@@ -21,8 +21,8 @@ WHO = {
         media
     """,
     CUSTOMER: """
-        storefront:order storefront:guest storefront:door storefront:panel storefront:cancel storefront:again storefront:receipt storefront:proof
-        storefront:key
+        storefront:order storefront:guest storefront:door storefront:panel storefront:cancel storefront:again
+        storefront:receipt storefront:proof storefront:key
         payments:pay payments:card payments:paid_check
     """,
     SIGNED_IN: "merchant:home",
