@@ -220,7 +220,7 @@ class OrderAdmin(ReadOnlyAdmin):
             "asked": asked,
             "pressed": pressed,
             "refusal": refusal,
-            "typed": {name: without_keys(value, order.shop_id) for name, value in request.POST.items()},
+            "typed": {name: without_keys(str(value), order.shop_id) for name, value in request.POST.items()},
             "causes": StaffAction.Cause.choices,
             "needs_code": second_factor.is_needed(),
             "role": role_of(request.user),

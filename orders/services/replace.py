@@ -32,9 +32,13 @@ def replace_key(order_id: str, line_no: int, unit_no: int, *, actor: Actor) -> O
     """
     order = road.locked(order_id)
     bad = issue_of(order_id, line_no, unit_no)
-    pool = bad.key.pool
-    made = KeyVoiding.objects.create(pool=pool, kind=KeyVoiding.Kind.REPLACED, count=1, reason=REASON, by=actor.account)
-    Key.objects.filter(pk=bad.key_id).update(state=Key.State.VOID, voiding=made)
+    key = Key.objects.select_for_update(no_key=True, of=("self",)).select_related("pool").get(pk=bad.key_id)
+    pool = key.pool
+    if key.state != Key.State.VOID:  # a shared key may be void for another buyer's sake already
+        kind = KeyVoiding.Kind.REPLACED
+        key.voiding = KeyVoiding.objects.create(pool=pool, kind=kind, count=1, reason=REASON, by=actor.account)
+        key.state = Key.State.VOID
+        key.save(update_fields=["state", "voiding"])
     if keys.replace(bad) is None:
         raise NoKeyLeft(pool=pool.name)
     told = {"line": line_no, "unit": unit_no, "reload": ["keys"]}
