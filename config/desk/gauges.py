@@ -13,7 +13,7 @@ from config.ground.word import Word
 from notifications.models import Event, Leadership, ParkedEvent, ReaderCursor
 from orders.order.models import Order
 from orders.order.states import RUNNING
-from payments import aside
+from payments import aside, billing, inbox
 from payments.models import Attempt, Difference, Refund, Run
 
 USUAL = Word("usual", "正常", "done", "check")
@@ -62,6 +62,8 @@ def read(now: datetime) -> list[Gauge]:
         parked_events,
         refunds_held_up,
         open_differences,
+        late_bills,
+        refused_notices,
     )
     return [read_one(now) for read_one in readers]
 
@@ -157,6 +159,22 @@ def open_differences(now: datetime) -> Gauge:
     if now - run.ended_at > CHECK_OVERDUE:
         return Gauge(title, count, unit, OLD, says)
     return Gauge(title, count, unit, WATCH if count or run.error else USUAL, says)
+
+
+def late_bills(now: datetime) -> Gauge:
+    """Daily bills that a gateway owes us for more than a day."""
+    late = billing.overdue(now)
+    says = _("each day is compared once its bill is there")
+    return Gauge(_("Bills overdue"), late, _("bills"), HIGH if late else USUAL, says)
+
+
+def refused_notices(now: datetime) -> Gauge:
+    """Notifications that were not believed in the last day, and why; none of them changed anything."""
+    del now
+    counts = inbox.refused_counts()
+    total = sum(counts.values())
+    says = " · ".join(f"{why} {n}" for why, n in counts.items()) or _("every one was genuine")
+    return Gauge(_("Notices refused"), total, _("a day"), WATCH if total else USUAL, says)
 
 
 def _age(now: datetime, then: datetime) -> str:
