@@ -14,7 +14,7 @@ function press(key) {
     return;
   }
   if (remark.value.trim()) {
-    form.querySelector(`[data-key="${key}"]`)?.click();
+    form.querySelector(`[data-decides="${key}"]`)?.click();
   } else {
     remark.focus(); // a decision without a sentence is refused anyway
   }
