@@ -36,7 +36,10 @@ class NotificationHostUnregistered(Refusal):
 
     code = "notification_host_unregistered"
     status = 422
-    message = _("{host} is not registered for your account. Register it first, then send the order again.")
+    message = _(
+        "{host} is not registered for your account. "
+        "Register an address there first (POST /api/v1/webhooks), then send the order again."
+    )
 
 
 class EndpointUrlInvalid(Refusal):

@@ -72,6 +72,8 @@ PAGES = {
     "merchant-statement": ("bruno", "/merchant/{MEAL}/statement/"),
     "merchant-statement-day": ("bruno", "/merchant/{MEAL}/statement/{day}/"),
     "merchant-till": ("bruno", "/merchant/{MEAL}/till/"),
+    "merchant-webhooks": ("bruno", "/merchant/{MEAL}/webhooks/"),
+    "merchant-webhook-new": ("bruno", "/merchant/{MEAL}/webhooks/new/"),
     "picking": ("chen", "/warehouse/{GROCERY}/"),
     "picker": ("chen", "/warehouse/{GROCERY}/{picking}/"),
     "rider-jobs": ("ravi", "/rider/"),
@@ -90,6 +92,7 @@ PAGES = {
     "admin-cash": ("sam", "/admin/payments/handin/"),
     "admin-hand-in": ("sam", "/admin/payments/handin/{hand_in}/change/"),
     "admin-payments": ("sam", "/admin/payments/attempt/"),
+    "admin-webhooks": ("sam", "/admin/notifications/endpoint/"),
     "admin-shops": ("sam", "/admin/orders/shop/"),
     "nowhere": ("", "/no/such/page/"),
 }

@@ -14,6 +14,8 @@ from notifications.models import Endpoint, Event, Message
 from notifications.webhooks import endpoints, resending, settling
 from notifications.webhooks.outbox import READER
 from notifications.webhooks.transport import Answer
+from orders.access import Asker
+from orders.live import follow_webhooks, webhooks_now
 from orders.tasks import tell_of_failing_endpoints
 from tests.notifications.webhook_world import number
 
@@ -226,3 +228,22 @@ class TestTheOwnerIsTold:
         try_once(Answer(202))
         assert Event.objects.filter(stream=failing.stream).order_by("version").last().type == "webhook.recovered"
         assert Endpoint.objects.get().told_at is None
+
+
+def test_only_its_own_people_follow_it_live(cast, noodles, endpoint):
+    """`webhooks/<shop>`: its staff and support; an account its own; nobody else, not even a guest."""
+    ref = noodles.shop.public_id
+
+    def role(person, of=ref):
+        return follow_webhooks(Asker(person.pk, person.is_staff, frozenset()), of)
+
+    assert [role(person) for person in (cast.bruno, cast.bea, cast.sam, cast.ana)] == [
+        "merchant",
+        "merchant",
+        "staff",
+        None,
+    ]
+    assert role(cast.ana, cast.ana.public_id) == "customer"
+    assert role(cast.bruno, cast.ana.public_id) is None
+    assert follow_webhooks(Asker(None, is_staff=False, guest_orders=frozenset()), ref) is None
+    assert webhooks_now(ref, "merchant") == (0, {"waiting": 0})
