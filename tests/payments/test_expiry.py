@@ -104,6 +104,7 @@ def test_an_order_whose_recorded_money_cannot_be_applied_waits_with_it(silent, m
 def test_a_gateway_that_hangs_delays_no_cancelling(silent, make_order, noodles):
     """More payments than threads, each answer later than anybody waits, and several pages."""
     many = 2 * 16 + 8
+    Stock.objects.filter(product=noodles.dumplings).update(on_hand=1_000)
     waiting = [make_order(paid=False) for _ in range(many)]
     attempts = [start(order) for order in waiting]
     for order in waiting:
