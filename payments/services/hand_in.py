@@ -5,6 +5,8 @@ till that receives), by name, then the hand-in. Collecting takes the same accoun
 the shift that is being closed or it belongs to the next one.
 """
 
+import logging
+
 from django.conf import settings
 from django.db import transaction
 
@@ -29,6 +31,8 @@ from payments.models import Attempt, Difference, HandIn
 MOST_OVER_MINOR = 100_000  # 1,000 yuan beyond the books is a slip of the finger, not a count
 ROUNDS = 5  # of applying what was collected a moment ago; each needs a new payment at this very moment
 State = HandIn.State
+
+logger = logging.getLogger(__name__)
 
 
 def hand_in_cash(holder: Holder, *, counted_minor: int, expected_minor: int, to_shop: str = "", by: User) -> HandIn:
@@ -101,11 +105,14 @@ def _zone(hand_in: HandIn) -> str:
 def _apply_what_was_collected(holder: Holder) -> None:
     """Money that was written down but not booked yet (a crash in between) is booked before anybody counts it."""
     for attempt in _unbooked(holder):
-        settle.apply(attempt.public_id)
+        try:
+            settle.apply(attempt.public_id)
+        except Exception:
+            logger.exception("%s stays unbooked; the clock tries again, then sets it aside", attempt)
 
 
 def _unbooked(holder: Holder) -> list[Attempt]:
-    rows = Attempt.objects.unapplied().filter(channel="CASH").select_related("order__shop")
+    rows = Attempt.objects.to_apply().filter(channel="CASH").select_related("order__shop")
     return [one for one in rows if ledger.held_by(one.collector, one.order.shop) == holder.account]
 
 
