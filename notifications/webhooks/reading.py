@@ -56,7 +56,8 @@ def endpoints_of(account: str) -> QuerySet[Endpoint]:
 def show(endpoints: Iterable[Endpoint]) -> list[Shown]:
     """Count what each endpoint has waiting and given up."""
     found, last = list(endpoints), reached()
-    rows = Message.objects.filter(endpoint__in=found).exclude(state=State.DONE).values("endpoint_id")
+    unsettled = [State.WAITING, State.GIVEN_UP]
+    rows = Message.objects.filter(endpoint__in=found, state__in=unsettled).values("endpoint_id")
     counted: dict[int, Mapping[str, Any]] = {
         row["endpoint_id"]: row
         for row in rows.annotate(
