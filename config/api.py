@@ -18,8 +18,7 @@ JSON = "application/json"
 
 urlpatterns = [
     path("", include("orders.api.urls")),
-    path("", include("payments.api")),
-    path("", include("payments.api_refunds")),
+    path("", include("payments.api.urls")),
     path("", include("tracking.api")),
     path("auth/token", TokenObtainPairView.as_view(throttle_classes=[WriteThrottle]), name="token"),
     path("auth/token/refresh", TokenRefreshView.as_view(throttle_classes=[WriteThrottle]), name="token-refresh"),

@@ -22,8 +22,8 @@ from orders.models import Shop
 from payments import ledger
 from payments.ledger import Movement
 from payments.models import LedgerEntry
-from payments.statement_csv import file_of
-from payments.statements import Span, days, lines, statement
+from payments.statements.file import file_of
+from payments.statements.reading import Span, days, lines, statement
 
 ENTRIES: Final = 1_500_000
 SHOPS: Final = 200  # one of them large; 199 and 10 have no common factor, so each of the others gets its share

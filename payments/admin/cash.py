@@ -12,10 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from orders.admin.readonly import ReadOnlyAdmin
-from payments import cash_in_hand, ledger, services
-from payments.cash_forms import ReceiveForm, done
+from payments import ledger, services
+from payments.cash import in_hand as cash_in_hand
+from payments.cash.forms import ReceiveForm, done
 from payments.models import HandIn
-from payments.statement_words import HAND_IN
+from payments.statements.words import HAND_IN
 
 RIGHT = "payments.receive_cash"
 PAGE = 50

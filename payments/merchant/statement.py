@@ -11,12 +11,12 @@ from django.views.decorators.http import require_safe
 
 from config.ground import clock
 from orders.catalog.models import Shop
-from payments import statements
 from payments.merchant.door import owned
 from payments.models import LedgerEntry
-from payments.statement_csv import COLUMNS, file_of
-from payments.statement_words import KIND, WAY
-from payments.statements import Span
+from payments.statements import reading as statements
+from payments.statements.file import COLUMNS, file_of
+from payments.statements.reading import Span
+from payments.statements.words import KIND, WAY
 
 LONGEST = 7  # letters of a month, 2026-11
 
@@ -98,7 +98,7 @@ def period(request: HttpRequest, shop: Shop, period: str) -> HttpResponse:
 @owned
 @require_safe
 def file(request: HttpRequest, shop: Shop, period: str) -> HttpResponseBase:
-    """The movements of a month or a day for a spreadsheet; see statement_csv.py for its columns."""
+    """The movements of a month or a day for a spreadsheet; see statements/file.py for its columns."""
     del request
     found = period_of(shop, period)
     answer = StreamingHttpResponse(file_of(found.span), content_type="text/csv; charset=utf-8")

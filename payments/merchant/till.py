@@ -9,8 +9,9 @@ from django.views.decorators.http import require_POST, require_safe
 from config.ground.problems import Refusal
 from orders.catalog.models import Shop
 from orders.merchant.door import at_shop
-from payments import cash_in_hand, services
-from payments.cash_forms import DEPOT, CountForm, ReceiveForm, done
+from payments import services
+from payments.cash import in_hand as cash_in_hand
+from payments.cash.forms import DEPOT, CountForm, ReceiveForm, done
 from payments.models import HandIn
 
 

@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from config.ground.problems import Refusal
 from orders.actors import as_rider
 from orders.models import Order, User
-from payments import cash_in_hand, services
-from payments.cash_forms import CollectForm, CountForm, done
+from payments import services
+from payments.cash import in_hand as cash_in_hand
+from payments.cash.forms import CollectForm, CountForm, done
 from payments.models import HandIn
 
 

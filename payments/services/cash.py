@@ -14,7 +14,7 @@ from orders.order.road import WrongMoment
 from orders.order.states import PaymentStatus, Status
 from orders.services.refusals import NotYourJob
 from payments import inbox, ledger, settle
-from payments.cash_refusals import OtherCurrency, ReceiptUsed
+from payments.cash.refusals import OtherCurrency, ReceiptUsed
 from payments.gateways import GATEWAYS
 from payments.gateways.base import Seen
 from payments.models import Attempt, InboxEntry

@@ -14,8 +14,8 @@ from config.ground import clock
 from config.ground.figures import clock_time, money
 from orders.models import Shop, User
 from payments import differences, ledger, settle
-from payments.cash_in_hand import Holder, in_hand, places_for
-from payments.cash_refusals import (
+from payments.cash.in_hand import Holder, in_hand, places_for
+from payments.cash.refusals import (
     CashMoved,
     CountAbsurd,
     DifferenceSaysWhy,

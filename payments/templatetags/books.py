@@ -10,8 +10,8 @@ from config.ground.figures import decimal
 from orders.catalog.models import Shop, Trade
 from orders.models import Order, User
 from orders.order.states import PaymentStatus
-from payments import cash_in_hand
-from payments.cash_forms import CollectForm
+from payments.cash import in_hand as cash_in_hand
+from payments.cash.forms import CollectForm
 from payments.merchant.door import is_owner
 
 register = template.Library()

@@ -7,7 +7,7 @@ from orders import services as orders
 from orders.actors import SYSTEM, as_rider
 from orders.order.road import WrongMoment
 from orders.services.refusals import CashStillDue, NotYourJob
-from payments.cash_refusals import OtherCurrency
+from payments.cash.refusals import OtherCurrency
 from payments.models import Attempt
 from payments.refusals import CashAmountWrong, ReceiptWrong
 from payments.services import collect_cash

@@ -7,8 +7,8 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from orders.actors import as_merchant, as_rider, as_staff
 from payments import ledger
-from payments.cash_in_hand import everybody, in_hand, pocket, shift, till
-from payments.cash_refusals import (
+from payments.cash.in_hand import everybody, in_hand, pocket, shift, till
+from payments.cash.refusals import (
     CashMoved,
     CountAbsurd,
     DifferenceSaysWhy,

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from config.ground import clock
 from payments.models import LedgerEntry
-from payments.statement_csv import BOM
+from payments.statements.file import BOM
 from tests.payments.test_statements import book, earned, random_books
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,13 +10,14 @@ from django.db import transaction
 
 from orders import services as orders
 from orders.actors import SYSTEM, as_merchant, as_rider
-from payments import ledger, statements
-from payments.cash_in_hand import pocket, till
+from payments import ledger
+from payments.cash.in_hand import pocket, till
 from payments.ledger import Movement
 from payments.models import Attempt, LedgerEntry, LedgerPosting
 from payments.services import collect_cash, hand_in_cash, receive_cash, request_refund
-from payments.statement_csv import BOM, COLUMNS, cells, file_of, plain
-from payments.statements import Line, Span
+from payments.statements import reading as statements
+from payments.statements.file import BOM, COLUMNS, cells, file_of, plain
+from payments.statements.reading import Line, Span
 from tests.payments.paying import fresh
 from tests.payments.test_returns import all_back, pay
 

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from orders.actors import as_rider
 from payments import ledger
-from payments.cash_in_hand import pocket
+from payments.cash.in_hand import pocket
 from payments.models import Difference, LedgerEntry
 from payments.services import collect_cash, hand_in_cash
 from tests.payments.paying import fresh

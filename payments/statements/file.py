@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from config.ground.figures import decimal
-from payments.statements import Line, Span, every_line
+from payments.statements.reading import Line, Span, every_line
 
 BOM = "\ufeff"
 COLUMNS = ("time", "order", "order_id", "kind", "way", "amount", "till", "currency", "reference")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import path
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -150,6 +149,3 @@ def _shape(refund: Refund, order: Order, role: str) -> dict[str, Any]:
         "channel": refund.way or refund.attempt.channel,
         **{name: at.isoformat() if at else None for name, at in moments.items()},
     }
-
-
-urlpatterns = [path("orders/<str:order_id>/refunds", RefundsView.as_view(), name="order-refunds")]

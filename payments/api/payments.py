@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,7 +15,6 @@ from orders.order.models import Order
 from orders.order.states import Method
 from orders.services import NoSuchOrder
 from payments import services
-from payments.api_statement import StatementView
 from payments.models import Attempt
 
 AMOUNT = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,2})?\Z")
@@ -139,10 +137,3 @@ def _way(attempt: Attempt) -> dict[str, Any]:
 def _minor(amount: str) -> int:
     whole, _point, cents = amount.partition(".")
     return int(whole) * 100 + int(cents.ljust(2, "0") or 0)
-
-
-urlpatterns = [
-    path("orders/<str:order_id>/payments", PaymentsView.as_view(), name="order-payments"),
-    path("orders/<str:order_id>/cash", CashView.as_view(), name="order-cash"),
-    path("restaurants/<str:restaurant_id>/statement", StatementView.as_view(), name="statement"),
-]

@@ -17,7 +17,7 @@ from orders.api.asking import View, principal
 from orders.models import Shop
 from orders.people import ShopStaff
 from payments.models import LedgerEntry
-from payments.statements import PAGE, Line, Span, lines, statement
+from payments.statements.reading import PAGE, Line, Span, lines, statement
 
 MOST_DAYS = 366
 MOST_LINES = 500

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from config.ground.problems import Refusal
 from orders.models import Shop
 from payments.amounts import typed_minor
-from payments.cash_refusals import NotAnAmount
+from payments.cash.refusals import NotAnAmount
 
 DEPOT = "depot"
 

@@ -1,6 +1,6 @@
 """A shop's statement, read from the books: each movement, each day, each span of days, equal to the ledger to the fen.
 
-Called by payments/merchant/statement.py, payments/statement_csv.py and payments/api. A day is a day of the shop's zone.
+Called by payments/merchant/statement.py, payments/api/ and file.py beside it. A day is a day of the shop’s zone.
 Two columns: `amount` is what the shop earned (revenue, less the fees that are charged to it), `till` what its own till
 has; cash taken at the counter is in both.
 """

@@ -11,7 +11,7 @@ from config.ground.word import Word
 from orders.models import Order, Shop, User
 from payments import ledger
 from payments.models import Attempt, HandIn, LedgerAccount, LedgerEntry, LedgerPosting
-from payments.statement_words import HAND_IN, OUTCOME
+from payments.statements.words import HAND_IN, OUTCOME
 
 State = HandIn.State
 
