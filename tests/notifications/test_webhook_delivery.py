@@ -406,3 +406,28 @@ def test_the_reader_parks_what_it_cannot_write_and_other_orders_go_on(sink):
     reader = Reader(READER, outbox)
     reader.step()
     assert list(Message.objects.values_list("stream", flat=True)) == ["order/ord_b"]
+
+
+def cut_all_others():
+    """End every session of this database but the test's own; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return cursor.fetchone()[0]
+
+
+def test_lives_through_the_loss_of_its_database(sink):
+    """Cut off five times while answers come in: what came back is written down later, nothing is lost."""
+    there = sink()
+    make_endpoint(there.url)
+    with sending():
+        for version in range(1, 6):
+            for ref in "abc":
+                tell(f"ord_{ref}", version)
+            read()
+            wait_for(cut_all_others)  # it had come back since the last time
+        Message.objects.filter(sending_until__gt=clock.now()).update(next_at=clock.now(), sending_until=None)
+        wait_for(lambda: make_due() or all_settled(), seconds=60)
+    assert there.first_sequences() == {f"ord_{ref}": [1, 2, 3, 4, 5] for ref in "abc"}
