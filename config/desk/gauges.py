@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from config.ground.word import Word
 from notifications.models import Event, Leadership, ParkedEvent, ReaderCursor
+from orders import services as orders
 from orders.order.models import Order
 from orders.order.states import RUNNING
 from payments import aside, billing, inbox
@@ -27,6 +28,7 @@ SLOW_NUMBERING = timedelta(seconds=5)
 SLOW_APPLYING = timedelta(seconds=30)  # the clock repairs it within that time
 FAR_BEHIND = 1_000  # events; a reader does more than that in a second
 TENTHS_BELOW = 10  # seconds
+NAMED = 3  # pools that the gauge names
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def read(now: datetime) -> list[Gauge]:
         open_differences,
         late_bills,
         refused_notices,
+        pools_low,
     )
     return [read_one(now) for read_one in readers]
 
@@ -175,6 +178,14 @@ def refused_notices(now: datetime) -> Gauge:
     total = sum(counts.values())
     says = " · ".join(f"{why} {n}" for why, n in counts.items()) or _("every one was genuine")
     return Gauge(_("Notices refused"), total, _("a day"), WATCH if total else USUAL, says)
+
+
+def pools_low(now: datetime) -> Gauge:
+    """Card-key pools that run out, the emptiest first."""
+    del now
+    low = orders.low_pools()
+    says = " · ".join(f"{one.pool.shop.name}: {one.pool.name} {one.left}" for one in low[:NAMED])
+    return Gauge(_("Key pools low"), len(low), _("pools"), WATCH if low else USUAL, says or _("every pool has enough"))
 
 
 def _age(now: datetime, then: datetime) -> str:
