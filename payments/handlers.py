@@ -3,10 +3,11 @@
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Sum
 
 from notifications.log import Heard, hears
 from notifications.models import Event
-from orders.models import Order
+from orders.models import Order, OrderLine
 from orders.order import road
 from payments import settle
 from payments.models import Refund
@@ -19,6 +20,7 @@ REASONS = {
     "SOLD_OUT": Refund.Reason.OUT_OF_STOCK,
     "UNFULFILLABLE": Refund.Reason.OUT_OF_STOCK,
 }
+OF_A_LINE = (Refund.Reason.MERCHANT, Refund.Reason.STRUCK_OUT)
 
 
 @hears("order.cancelled", "line.struck_out")
@@ -36,18 +38,30 @@ def refund_what_is_owed(event: Heard) -> None:
 
 
 def _return_struck(event: Heard) -> None:
-    """Give back what was struck out, or what is left when support returned some of it by hand before."""
+    """Give back what was struck out, or what is left when some of it was returned by hand before."""
+    amount = min(event.data["amountMinor"], _left_of_price(event))
+    if not amount:
+        return
     give = partial(
         request_refund,
         event.ref,
         reason=Refund.Reason.STRUCK_OUT,
         key=f"strike:{event.ref}:{event.version}",
         item=event.data["item"],
+        line_no=event.data["line"],
     )
     try:
-        give(amount_minor=event.data["amountMinor"])
+        give(amount_minor=amount)
     except RefundTooMuch:
         give()
+
+
+def _left_of_price(event: Heard) -> int:
+    """What of a struck line's whole price has not gone back for that line yet, by the shop or for earlier units."""
+    line = OrderLine.objects.get(order__public_id=event.ref, line_no=event.data["line"])
+    rows = Refund.objects.filter(attempt__order=line.order_id, line_no=line.line_no, reason__in=OF_A_LINE)
+    given = rows.aggregate(total=Sum("amount_minor"))["total"] or 0
+    return max(line.unit_minor * line.quantity - given, 0)
 
 
 def _said_by_support(order_id: str) -> str:

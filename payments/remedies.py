@@ -108,6 +108,8 @@ def _state(difference: Difference) -> Remedy:
 
 
 def _refund_only_gateway(difference: Difference) -> Remedy:
+    if "#" in difference.subject:
+        return Remedy(_("The bill lists this refund twice. Ask the gateway which of them is real."), DECIDED)
     if attempt_of(difference) is None or not difference.theirs_minor:
         return Remedy(_("Returned at the gateway, for a payment that is not ours or has less left."), DECIDED)
     label = _("Book the refund of %(amount)s") % {"amount": money(difference.theirs_minor)}
@@ -125,6 +127,9 @@ def _refund_amount(difference: Difference) -> Remedy:
 
 
 def _refund_state(difference: Difference) -> Remedy:
+    refund = refund_of(difference)
+    if refund is not None and refund.way:
+        return Remedy(_("It went back by hand, and the gateway returned it too. Ask for one of them back."), DECIDED)
     return Remedy(
         _("Ask again: a bank is slow, or the account of the payer is closed."), _ask_label(difference), _ask_refund
     )

@@ -66,11 +66,18 @@ def refund(bill: Bill, mismatch: Mismatch) -> Verdict | None:
     if known is not None and known.amount_minor != line.amount_minor:
         return _put(bill, Kind.REFUND_AMOUNT, subject, line, known.attempt, ours=known.amount_minor)
     if known is not None and (known.state == Refund.State.SUCCESS or line.state == "PROCESSING"):
-        return None  # it succeeded on another day than it was asked for, or is still on its way
+        return _returned_twice(bill, line, known, subject)  # if not: of another day, or still on its way
     if line.state != "SUCCESS":
         attempt = known.attempt if known else None
         return _put(bill, Kind.REFUND_STATE, subject, line, attempt, ours=known.amount_minor if known else None)
     return _adopt(bill, line, known, subject)
+
+
+def _returned_twice(bill: Bill, line: BillLine, known: Refund, subject: str) -> Verdict | None:
+    """A person gave it back by hand, and the gateway returned it too."""
+    if not known.way or line.state != "SUCCESS":
+        return None
+    return _put(bill, Kind.REFUND_STATE, subject, line, known.attempt, ours=known.amount_minor)
 
 
 def settle_waiting(bill: Bill) -> None:

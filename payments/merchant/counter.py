@@ -11,6 +11,8 @@ from orders.merchant.steps import answer
 from payments.refusals import CashAmountWrong
 from payments.services import collect_cash
 
+LONGEST = 13  # digits of an amount
+
 
 @at_shop
 @require_POST
@@ -18,7 +20,7 @@ def counted(request: HttpRequest, shop: Shop, order_id: str) -> HttpResponse:
     """The shop has `amount` (minor units, as the button said) in hand; the ticket answers."""
     order = order_of(shop, order_id)
     amount = request.POST.get("amount", "")
-    if not (amount.isascii() and amount.isdigit()):
+    if not (amount.isascii() and amount.isdigit() and len(amount) < LONGEST):
         raise CashAmountWrong(field="amount", amount="–")
     try:
         collect_cash(order_id, actor=actor_of(request), amount_minor=int(amount))

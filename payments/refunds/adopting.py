@@ -114,7 +114,7 @@ def adopt_waiting(attempt: Attempt, order: Order) -> None:
         facts__outTradeNo=attempt.out_trade_no,
         theirs_minor__isnull=False,
     )
-    for difference in waiting.order_by("pk"):
+    for difference in waiting.exclude(subject__contains="#").order_by("pk"):  # a line that a bill repeats is a person's
         number, facts = difference.subject.removeprefix("refund:"), difference.facts
         gateway_no = facts.get("gatewayRefundNo", "")[:LONGEST]
         at = datetime.fromisoformat(facts["at"]) if "at" in facts else difference.found_at

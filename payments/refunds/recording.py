@@ -33,7 +33,8 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
         .first()
     )
     if row is None:
-        kind = Difference.Kind.REFUND_ONLY_GATEWAY
+        went_back = seen.state == "SUCCESS"
+        kind = Difference.Kind.REFUND_ONLY_GATEWAY if went_back else Difference.Kind.REFUND_STATE
         attempt = Attempt.objects.filter(out_trade_no=seen.out_trade_no).select_related("order").first()
         differs(kind, seen.out_refund_no, (None, seen.amount_minor), attempt, **_told(seen))
         return None
@@ -88,6 +89,14 @@ def returned(refund: Refund, attempt: Attempt, order: Order, actor: Actor) -> No
     else:  # late, double or mismatched money never touches the order's payment status
         tell(order, "refund.succeeded", refund, actor)
     ledger.book_refund(refund, attempt, order)
+    _explain_waiting(refund)
+
+
+def _explain_waiting(refund: Refund) -> None:
+    """That it had not gone back is over; should it go back once more, that is news again."""
+    kind, subject = Difference.Kind.REFUND_STATE, f"refund:{refund.out_refund_no}"
+    for difference in Difference.objects.filter(kind=kind, subject=subject, state__in=Difference.UNDECIDED):
+        differences.repaired(difference, "it went back")
 
 
 def _accepted(refund: Refund, order: Order) -> None:
