@@ -10,6 +10,7 @@ from orders.order.road import Step, WrongMoment
 from orders.order.states import WAITING_FOR_MONEY, CancelReason, Status
 from orders.services.refusals import NotYetDue, TooLateToCancel
 from orders.stock import counted, keys
+from orders.stock.masking import without_keys
 
 
 @transaction.atomic
@@ -38,7 +39,12 @@ def cancel_locked(order: Order, reason: str, *, detail: str, words: str, actor: 
     step = Step(
         "order.cancelled",
         {"reason": reason, "detail": detail, "stage": stage},
-        columns={"cancel_detail": detail, "cancel_words": words[:200], "ended_at": clock.now(), "answer_by": None},
+        columns={
+            "cancel_detail": detail,
+            "cancel_words": without_keys(words, order.shop_id)[:200],
+            "ended_at": clock.now(),
+            "answer_by": None,
+        },
     )
     road.move(order, lambda: decide(CancelReason(reason)), step, actor)
     if stage != Status.ON_DELIVERY:

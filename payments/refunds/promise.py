@@ -8,6 +8,7 @@ from django.db import transaction
 from config.ground.figures import money
 from orders.actors import SYSTEM, Actor
 from orders.models import Order
+from orders.stock.masking import without_keys
 from payments.models import Attempt, Refund
 from payments.refunds.recording import tell
 from payments.refusals import RefundTooMuch
@@ -44,7 +45,7 @@ def reserve(
         amount_minor=amount_minor,
         reason=reason,
         idempotency_key=key,
-        words=words[:200],
+        words=without_keys(words, order.shop_id)[:200],
         item=item or {},
         line_no=line_no,
         actor=said_by(actor),

@@ -12,6 +12,7 @@ from config.ground import clock
 from config.ground.problems import Refusal
 from orders.models import Order, StaffAction, User
 from orders.services.hands import sentence_of
+from orders.stock.masking import without_keys
 from payments import aside, refunds, remedies, settle
 from payments.models import Attempt, Difference, DifferenceStep, Refund
 
@@ -128,6 +129,7 @@ def _end(
     may_be: Sequence[str] = Difference.UNDECIDED,
 ) -> Difference:
     difference = _locked(difference_id, may_be)
+    sentence = _kept(sentence, _order_of(difference))
     difference.state, difference.remark, difference.decided_by = state, sentence[:LONGEST], user
     difference.decided_at = None if state == State.WAIT_NEXT_DAY else clock.now()
     difference.save(update_fields=["state", "remark", "decided_by", "decided_at"])
@@ -145,9 +147,17 @@ def _locked(difference_id: str, may_be: Sequence[str] = Difference.UNDECIDED) ->
 
 def _write(difference: Difference, did: str, user: User, role: str, sentence: str) -> None:
     DifferenceStep.objects.create(difference=difference, did=did, user=user, remark=sentence[:LONGEST])
-    order = Order.objects.filter(public_id=difference.order_ref).first() if difference.order_ref else None
-    _record(user, role, f"difference.{did}", sentence or f"{difference.public_id} {difference}", order)
+    _record(user, role, f"difference.{did}", sentence or f"{difference.public_id} {difference}", _order_of(difference))
 
 
 def _record(user: User, role: str, does: str, reason: str, order: Order | None) -> None:
-    StaffAction.objects.create(user=user, role=role, order=order, does=does, reason=reason[:500])
+    StaffAction.objects.create(user=user, role=role, order=order, does=does, reason=_kept(reason, order)[:500])
+
+
+def _order_of(difference: Difference) -> Order | None:
+    return Order.objects.filter(public_id=difference.order_ref).first() if difference.order_ref else None
+
+
+def _kept(sentence: str, order: Order | None) -> str:
+    """What somebody wrote, without a card key that they pasted into it."""
+    return without_keys(sentence, order.shop_id) if order is not None else sentence

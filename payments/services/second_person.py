@@ -15,6 +15,7 @@ from orders.actors import Actor, as_staff
 from orders.models import Order, StaffAction, User
 from orders.order import road
 from orders.services.hands import note_by_hand, sentence_of
+from orders.stock.masking import without_keys
 from payments.models import Refund, RefundProposal
 from payments.refusals import NothingToReturn, ProposalOpen, ProposalOver, RefundTooMuch, SecondPersonNeeded
 from payments.services.give_back import left_to_return, request_refund
@@ -98,8 +99,8 @@ def _propose(order: Order, amount_minor: int, words: str, reason: str, actor: Ac
         order=order,
         amount_minor=amount_minor,
         currency=order.currency,
-        words=words[:200],
-        reason=reason[:500],
+        words=without_keys(words, order.shop_id)[:200],
+        reason=without_keys(reason, order.shop_id)[:500],
         proposed_by=User.objects.get(public_id=actor.account),
         proposed_at=now,
         expires_at=now + timedelta(hours=settings.REFUND_PROPOSAL_HOURS),
@@ -127,7 +128,8 @@ def _open_for(proposal_id: str, user: User) -> RefundProposal:
 def _decide(
     proposal: RefundProposal, state: State, remark: str, user: User, role: str, refund: Refund | None = None
 ) -> None:
-    proposal.state, proposal.remark, proposal.refund = state, remark, refund
+    remark = without_keys(remark, proposal.order.shop_id)
+    proposal.state, proposal.remark, proposal.refund = state, remark[:500], refund
     proposal.decided_by, proposal.decided_at = user, clock.now()
     proposal.save()
     StaffAction.objects.create(
@@ -136,6 +138,6 @@ def _decide(
         order=proposal.order,
         does="refund-approve" if state == State.APPROVED else "refund-decline",
         cause=StaffAction.Cause.SEEN,
-        reason=remark,
+        reason=remark[:500],
         version=Order.objects.values_list("version", flat=True).get(pk=proposal.order_id),
     )
