@@ -35,7 +35,7 @@ def test_being_asked_to_wait_makes_it_longer_never_shorter_and_never_endless(tri
     wait = schedule.wait_before(tries, roll, asked)
     assert wait >= schedule.wait_before(tries, roll)
     assert wait >= min(asked, 24 * HOUR)
-    assert wait <= max(24 * HOUR * 1.2, 24 * HOUR)
+    assert wait <= 24 * HOUR * 1.2 + 1e-6
 
 
 @given(rolls=st.lists(rolls, min_size=13, max_size=13))
@@ -51,7 +51,7 @@ def test_a_host_is_left_alone_only_after_five_failures_and_for_twelve_minutes_at
     if failures < 5:
         assert pause is None
     else:
-        assert 8 <= pause <= 720
+        assert 8 - 1e-6 <= pause <= 720 + 1e-6  # seconds; the product of floats
 
 
 @given(roll=rolls)
