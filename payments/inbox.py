@@ -14,7 +14,10 @@ from payments.gateways.base import Seen
 from payments.models import InboxEntry
 
 KEPT_BYTES = 16_384  # of a body; a genuine one has less than 4 KiB
-FORGED = Limit(per_minute=600, burst=600)  # rows: a flood is counted in the log, it does not fill the disk
+# Of what anybody may send: rows are never deleted, so a flood is counted in the log and must not fill the disk. At most
+# 43,200 rows of 2 KiB a day and channel are kept.
+FORGED = Limit(per_minute=30, burst=6_000)
+FORGED_BYTES = 2_048  # of a refused body
 # of the request's headers: the gateways' own and what says where it came from
 KEPT_HEADERS = ("wechatpay-", "content-type", "user-agent", "x-forwarded-for")
 
@@ -45,7 +48,7 @@ def processed(entry: InboxEntry) -> None:
 def refused_counts(since: timedelta = timedelta(days=1)) -> dict[str, int]:
     """How many notifications were refused lately, by channel and reason, such as {"WECHAT stale": 3}.
 
-    At most 600 a minute and channel are kept, so a flood is told as at least so many.
+    Of a flood 6,000 are kept and then 30 a minute and channel, so it is told as at least so many.
     """
     refused = InboxEntry.objects.filter(verified=False, received_at__gte=clock.now() - since)
     reason = Func(F("reject_reason"), Value(":"), Value(1), function="split_part", output_field=CharField())
@@ -92,7 +95,7 @@ def keep_forged(channel: str, reason: str, headers: Mapping[str, str], body: byt
         verified=False,
         reject_reason=reason.replace("\x00", "")[:120],
         headers=_headers(headers),
-        body=body[:KEPT_BYTES],
+        body=body[:FORGED_BYTES],
     )
 
 

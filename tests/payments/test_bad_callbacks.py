@@ -221,6 +221,14 @@ def test_a_flood_is_counted_and_does_not_fill_the_disk(post, simulator, monkeypa
     assert inbox.refused_counts() == {"WECHAT headers": 3}
 
 
+def test_however_much_is_sent_little_of_it_is_kept(post):
+    """Rows are for ever: what anybody may send in a day, both doors together, fits on any disk."""
+    post("WECHAT", ({"content-type": "application/json"}, b"x" * 60_000))
+    assert len(InboxEntry.objects.get().body) == inbox.FORGED_BYTES
+    rows = 24 * 60 * inbox.FORGED.per_minute + inbox.FORGED.burst
+    assert 2 * rows * (inbox.FORGED_BYTES + 1_024) < 400 * 1024 * 1024
+
+
 def test_only_a_post_is_a_letter(client):
     for method in (client.get, client.put, client.delete):
         assert method("/callbacks/wechat").status_code == 405
