@@ -17,6 +17,7 @@ from kombu.exceptions import OperationalError
 
 from config.ground import clock
 from config.ground.problems import Refusal
+from config.ground.sheets import plain
 from orders import services
 from orders.catalog.models import Shop
 from orders.merchant.door import actor_of, at_shop
@@ -137,7 +138,7 @@ def report(request: HttpRequest, shop: Shop, import_id: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{job.public_id}.csv"'
     rows = csv.writer(response)
     rows.writerow(["line", "what", "ends_in", "same_as"])
-    rows.writerows([number, reason, f"····{tail}", *about] for number, reason, tail, *about in job.refused)
+    rows.writerows([number, reason, f"····{tail}", *map(plain, about)] for number, reason, tail, *about in job.refused)
     return response
 
 

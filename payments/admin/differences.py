@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from config.ground import clock
 from config.ground.problems import Refusal
+from config.ground.sheets import plain
 from orders.admin.readonly import ReadOnlyAdmin
 from orders.roles import role_of
 from orders.words import CHANNEL
@@ -238,13 +239,12 @@ def _as_csv(rows: QuerySet[Difference]) -> StreamingHttpResponse:
     names = ("public_id", "kind", "state", "channel", "day", "subject", "order_ref", "theirs_minor", "ours_minor",
              "found_at", "decided_at", "remark")  # fmt: skip
     writer = csv.writer(_Echo())
-    lines = (writer.writerow([_plain(getattr(row, name)) for name in names]) for row in rows.iterator())
+    lines = (writer.writerow([_cell(getattr(row, name)) for name in names]) for row in rows.iterator())
     answer = StreamingHttpResponse((line for part in ([writer.writerow(names)], lines) for line in part), "text/csv")
     answer["Content-Disposition"] = 'attachment; filename="differences.csv"'
     return answer
 
 
-def _plain(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t"} and not text.lstrip("-").isdecimal() else text
+def _cell(value: object) -> str:
+    """Amounts are figures; whatever else looks like a formula becomes text."""
+    return "" if value is None else str(value) if isinstance(value, int) else plain(str(value))

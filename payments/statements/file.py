@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from datetime import tzinfo
 
 from config.ground.figures import decimal
+from config.ground.sheets import plain
 from payments.statements.reading import Line, Span, every_line
 
 BOM = "\ufeff"
 COLUMNS = ("time", "order", "order_id", "kind", "way", "amount", "till", "currency", "reference")
-FORMULA = tuple("=+-@\t\r＝＋－＠")  # a spreadsheet would run what begins with one of these
 
 
 class _Echo:
@@ -46,8 +46,3 @@ def cells(line: Line, zone: tzinfo, currency: str) -> list[str]:
     number = "" if line.number is None else str(line.number)
     before = [line.at.astimezone(zone).isoformat(timespec="seconds"), number, line.order_ref, line.kind, line.way]
     return [*map(plain, before), *amounts, *map(plain, (currency, line.ref))]
-
-
-def plain(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA) else text

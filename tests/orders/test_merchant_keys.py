@@ -90,6 +90,13 @@ def test_the_report_names_the_line_and_the_last_four_only(dana, keyshop):
         assert "GOOD-1111" not in text
 
 
+def test_the_name_of_another_pool_is_no_formula_in_the_report(dana, keyshop):
+    other = KeyPool.objects.create(shop=keyshop.shop, name="=1+1")
+    send(dana, other, b"GOOD-1111\n")
+    answer = send(dana, keyshop.pool, b"GOOD-1111\n")
+    assert "1,elsewhere,····1111,'=1+1" in dana.get(answer["Location"] + "report.csv").text
+
+
 def test_no_key_is_logged_or_kept_plain_in_any_row(dana, keyshop, caplog):
     caplog.set_level(logging.DEBUG)
     send(dana, keyshop.pool, b"HUSH-HUSH-9999\nHUSH-HUSH-9999\n")

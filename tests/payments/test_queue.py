@@ -177,11 +177,14 @@ def test_what_was_set_aside_is_tried_again_with_a_reason(silent, sam, make_order
 
 
 def test_the_list_leaves_as_a_table_without_formulas(sam):
-    report(subject="=cmd|' /C calc'!A0")
+    report(subject="=cmd|' /C calc'!A0", theirs_minor=-500)
+    report(subject="＝1+1")
     answer = sam.get(reverse(LIST), {"format": "csv"})
     text = b"".join(answer.streaming_content).decode()
     assert text.splitlines()[0].startswith("public_id,kind,state")
     assert "'=cmd" in text
+    assert "'＝1+1" in text
+    assert ",-500," in text, "an amount stays a figure"
 
 
 def test_a_check_is_read_as_a_table(sam):

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import transaction
 
+from config.ground.sheets import plain
 from orders import services as orders
 from orders.actors import SYSTEM, as_merchant, as_rider
 from payments import ledger
@@ -16,7 +17,7 @@ from payments.ledger import Movement
 from payments.models import Attempt, LedgerEntry, LedgerPosting
 from payments.services import collect_cash, hand_in_cash, receive_cash, request_refund
 from payments.statements import reading as statements
-from payments.statements.file import BOM, COLUMNS, cells, file_of, plain
+from payments.statements.file import BOM, COLUMNS, cells, file_of
 from payments.statements.reading import Line, Span
 from tests.payments.paying import fresh
 from tests.payments.test_returns import all_back, pay
