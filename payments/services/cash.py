@@ -62,6 +62,9 @@ def _collected(order_id: str, actor: Actor, amount_minor: int, number: str, curr
         raise CashAmountWrong(field="amount", amount=money(order.total_minor, order.currency))
     collector = f"{actor.role}:{actor.account}"
     ledger.hold(ledger.held_by(collector, order.shop))  # whoever counts this cash now counts without it
+    if Attempt.objects.filter(channel="CASH", out_trade_no=number).exists():
+        # seen before it is tried: an insert would wait for whoever applies that money, and who waits for our account
+        raise ReceiptUsed(field="receipt", receipt=number)
     try:
         with transaction.atomic():
             return _write(order, collector, amount_minor, number)

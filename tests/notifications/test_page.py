@@ -205,7 +205,9 @@ def test_falls_back_to_what_passes_and_climbs_again(page, elsewhere, blocked, wa
         elsewhere(happen, "order/ord_a", version)
     elsewhere(happen, "order/ord_a", version + 1)
     page.wait_for_function("last => window.frames_.at(-1) === last", arg=version + 1)
-    assert page.evaluate("window.frames_") == list(range(1, version + 2))
+    seen = page.evaluate("window.frames_")
+    assert seen[0] <= 3  # whatever the first state that it read was
+    assert seen == list(range(seen[0], version + 2))
 
 
 @pytest.mark.parametrize("way", ["events", "poll"])
