@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import NamedTuple
 
+from django.db.models import Q
+
 from payments import differences, refunds, settle
 from payments.billing.comparing import Mismatch
 from payments.differences import Found
@@ -56,9 +58,7 @@ def refund(bill: Bill, mismatch: Mismatch) -> Verdict | None:
     if line is None:
         ours = Refund.objects.select_related("attempt__order").get(pk=mismatch.ours or 0)
         return _refund_not_in_the_bill(bill, ours)
-    known = Refund.objects.select_related("attempt__order").filter(
-        out_refund_no=line.out_refund_no, attempt__channel=bill.channel
-    ).first()  # fmt: skip
+    known = _ours(bill, line)
     subject = f"refund:{line.out_refund_no or line.gateway_refund_no}"
     if (mismatch.nth or 1) > 1:
         attempt = known.attempt if known else None
@@ -71,6 +71,16 @@ def refund(bill: Bill, mismatch: Mismatch) -> Verdict | None:
         attempt = known.attempt if known else None
         return _put(bill, Kind.REFUND_STATE, subject, line, attempt, ours=known.amount_minor if known else None)
     return _adopt(bill, line, known, subject)
+
+
+def _ours(bill: Bill, line: BillLine) -> Refund | None:
+    """The refund of the line: by our number, or by the gateway's when its console returned it in the place of ours."""
+    rows = Refund.objects.select_related("attempt__order").filter(attempt__channel=bill.channel)
+    known = rows.filter(out_refund_no=line.out_refund_no).first()
+    if known is None and (theirs := line.gateway_refund_no or line.out_refund_no):
+        rows = rows.filter(attempt__out_trade_no=line.out_trade_no).exclude(found_by="")
+        known = rows.filter(gateway_refund_no=theirs).first()
+    return known
 
 
 def _returned_twice(bill: Bill, line: BillLine, known: Refund, subject: str) -> Verdict | None:
@@ -144,8 +154,11 @@ def _not_in_the_bill(bill: Bill, attempt: Attempt) -> Verdict | None:
 
 
 def _refund_not_in_the_bill(bill: Bill, ours: Refund) -> Verdict | None:
-    lines = BillLine.objects.filter(bill__channel=bill.channel, kind="refund", out_refund_no=ours.out_refund_no)
-    if lines.exists():
+    lines = BillLine.objects.filter(bill__channel=bill.channel, kind="refund", out_trade_no=ours.attempt.out_trade_no)
+    number = Q(out_refund_no=ours.out_refund_no)
+    if theirs := ours.found_by and ours.gateway_refund_no:  # the console's refund in the place of ours
+        number |= Q(gateway_refund_no=theirs) | Q(out_refund_no=theirs)
+    if lines.filter(number).exists():
         return None  # the gateway lists it on the day on which it was asked for
     subject, state = f"refund:{ours.out_refund_no}", _wait_or_decide(bill)
     found = _found(bill, Kind.REFUND_ONLY_LOCAL, subject, None, ours.attempt, outRefundNo=ours.out_refund_no)

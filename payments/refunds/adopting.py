@@ -67,8 +67,8 @@ def _known(channel: str, out_trade_no: str, number: str, gateway_refund_no: str)
     rows = Refund.objects.filter(attempt__channel=channel, attempt__out_trade_no=out_trade_no)
     rows = rows.select_related("attempt")
     known = rows.filter(out_refund_no=number).first()
-    if known is None and gateway_refund_no:
-        known = rows.filter(gateway_refund_no=gateway_refund_no).first()
+    if known is None and (theirs := gateway_refund_no or number):
+        known = rows.filter(gateway_refund_no=theirs).first()
     return known
 
 
@@ -125,9 +125,10 @@ def adopt_waiting(attempt: Attempt, order: Order) -> None:
 
 def _book(attempt: Attempt, order: Order, told: _Told) -> Refund | None:
     """Write down that it went back; None when the payment has less left, or the number is another payment's."""
-    is_taken = Refund.objects.filter(out_refund_no=told.number).exists()
-    if is_taken or not 0 < told.amount_minor <= attempt.left_minor:
+    if told.amount_minor <= 0 or Refund.objects.filter(out_refund_no=told.number).exists():
         return None
+    if told.amount_minor > attempt.left_minor:
+        return _take_over(attempt, order, told)
     attempt.refund_reserved_minor += told.amount_minor
     attempt.save(update_fields=["refund_reserved_minor"])
     refund = Refund.objects.create(
@@ -144,6 +145,20 @@ def _book(attempt: Attempt, order: Order, told: _Told) -> Refund | None:
         next_try_at=None,
     )
     refund.succeeded_at = told.at
+    returned(refund, attempt, order, GATEWAY)
+    _settle_difference(told.number)
+    return refund
+
+
+def _take_over(attempt: Attempt, order: Order, told: _Told) -> Refund | None:
+    """End one of ours that the gateway refused for good: the console returned that very amount in its place."""
+    rows = Refund.objects.select_for_update(no_key=True)
+    refund = rows.filter(attempt=attempt, state=Refund.State.FAILED, amount_minor=told.amount_minor).first()
+    if refund is None:
+        return None
+    refund.gateway_refund_no = told.gateway_no or told.number  # by which it is known again
+    refund.found_by = InboxEntry.Source(told.source)
+    refund.succeeded_at, refund.last_error = told.at, ""
     returned(refund, attempt, order, GATEWAY)
     _settle_difference(told.number)
     return refund

@@ -44,7 +44,7 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
     if entry is not None:
         InboxEntry.objects.filter(pk=entry.pk, processed_at__isnull=True).update(processed_at=clock.now())
     if refund.state == State.SUCCESS:
-        if refund.way and seen.state == "SUCCESS":  # it went back by hand, and now here too
+        if seen.state == "SUCCESS" and _went_otherwise(refund, seen):  # and now here too
             kind = Difference.Kind.REFUND_STATE
             differs(kind, seen.out_refund_no, (refund.amount_minor, seen.amount_minor), attempt, **_told(seen))
         return refund
@@ -54,6 +54,12 @@ def record_refund(seen: RefundSeen, entry: InboxEntry | None = None) -> Refund |
         return refund
     _take(refund, attempt, order, seen)
     return refund
+
+
+def _went_otherwise(refund: Refund, seen: RefundSeen) -> bool:
+    """Whether it went back by another road than the one that `seen` tells of: by hand, or by the gateway's console."""
+    known, told = refund.gateway_refund_no, seen.gateway_refund_no
+    return bool(refund.way or (refund.found_by and known and told and told != known))
 
 
 def _told(seen: RefundSeen) -> dict[str, str]:

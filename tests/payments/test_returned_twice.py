@@ -48,7 +48,7 @@ def states():
     return list(rows.values_list("kind", "state"))
 
 
-def bill_with(refund, attempt, state="SUCCESS", copies=1):
+def bill_with(refund, attempt, state="SUCCESS", copies=1, theirs="r-1"):
     """Today's bill, as loaded: the payment, and the refund so many times."""
     now = clock.now()
     day = now.astimezone(BEIJING).date()
@@ -63,7 +63,7 @@ def bill_with(refund, attempt, state="SUCCESS", copies=1):
     for copy in range(copies):
         BillLine.objects.create(
             **common, line_no=2 + copy, kind="refund", state=state, amount_minor=refund.amount_minor,
-            out_refund_no=refund.out_refund_no, gateway_refund_no="r-1", gateway_txn_no=attempt.gateway_txn_no,
+            out_refund_no=refund.out_refund_no, gateway_refund_no=theirs, gateway_txn_no=attempt.gateway_txn_no,
         )  # fmt: skip
     return fetching.compare(bill)
 
@@ -157,3 +157,33 @@ def test_units_that_are_struck_out_one_by_one_come_back_up_to_the_lines_price(pa
     all_back()
     assert sum(Refund.objects.filter(line_no=1).values_list("amount_minor", flat=True)) == line.unit_minor * 2
     balanced(order, attempt)
+
+
+@pytest.mark.parametrize("gateway_no", ["50300000009", ""])
+def test_the_consoles_refund_ends_ours_that_the_gateway_refused(gateway_no, paid):
+    """All of it was promised, so nothing is left to book the console's by: it is what the customer was promised."""
+    order, attempt = paid
+    ours = request_refund(order.public_id, reason="MANUAL", words="sorry", key="one")
+    refunds.record_refund(told(ours, attempt, "CLOSED"))
+    passes.push_refunds(passes.Budget(5))
+    tell = {"out_refund_no": "C2026112100009", "gateway_refund_no": gateway_no, "amount_minor": ours.amount_minor}
+    for source in ("NOTIFY", "BILL"):
+        refund = refunds.adopt("WECHAT", attempt.out_trade_no, **tell, at=clock.now(), source=source)
+        assert (refund.pk, refund.state, refund.found_by) == (ours.pk, "SUCCESS", "NOTIFY")
+    assert states() == [("REFUND_STATE", "AUTO_FIXED")]
+    balanced(order, attempt)
+    bill = bill_with(Refund(out_refund_no="C2026112100009", amount_minor=ours.amount_minor), attempt, theirs=gateway_no)
+    assert (bill.state, bill.equal_count) == ("COMPARED", 2)
+    assert states() == [("REFUND_STATE", "AUTO_FIXED")]
+    refunds.record_refund(told(ours, attempt, "SUCCESS"))  # and after all by the gateway too
+    assert states()[-1] == ("REFUND_STATE", "OPEN")
+
+
+def test_another_amount_at_the_console_is_a_persons_question(paid):
+    order, attempt = paid
+    ours = request_refund(order.public_id, reason="MANUAL", words="sorry", key="one")
+    refunds.record_refund(told(ours, attempt, "CLOSED"))
+    told_of = {"out_refund_no": "C1", "gateway_refund_no": "5030", "amount_minor": ours.amount_minor - 1}
+    assert refunds.adopt("WECHAT", attempt.out_trade_no, **told_of, at=clock.now(), source="NOTIFY") is None
+    assert fresh(ours).state == "FAILED"
+    assert states() == [("REFUND_ONLY_GATEWAY", "OPEN")]
