@@ -168,15 +168,22 @@ def push_refunds(budget: Budget) -> Counts:
             break
         looked_at += done
     repaired = Refund.objects.filter(state=Refund.State.SUCCESS, succeeded_at__gte=began).count()
-    for refund in Refund.objects.filter(state__in=[Refund.State.ABNORMAL, Refund.State.FAILED]).order_by("pk")[:PAGE]:
-        order_ref = refund.attempt.order.public_id
-        subject, ours = f"refund:{refund.out_refund_no}", refund.amount_minor
-        facts = {"state": refund.state, "error": refund.last_error}
-        found = Found(kind=Kind.REFUND_STATE, subject=subject, channel=refund.attempt.channel, order_ref=order_ref,
-                      ours_minor=ours, facts=facts)  # fmt: skip
-        differences.report(found)
+    _report_stuck()
     left = Refund.objects.filter(state__in=Refund.DUE, set_aside_at__isnull=True)
     return Counts(looked_at, repaired, _aside_refunds() - had, left.count())
+
+
+def _report_stuck() -> None:
+    """Every refund that only a person can end stands before one."""
+    stuck = Refund.objects.filter(state__in=[Refund.State.ABNORMAL, Refund.State.FAILED]).order_by("pk")
+    last = 0
+    while page := list(stuck.filter(pk__gt=last).select_related("attempt__order")[:PAGE]):
+        for refund in page:
+            attempt, facts = refund.attempt, {"state": refund.state, "error": refund.last_error}
+            found = Found(kind=Kind.REFUND_STATE, subject=f"refund:{refund.out_refund_no}", channel=attempt.channel,
+                          order_ref=attempt.order.public_id, ours_minor=refund.amount_minor, facts=facts)  # fmt: skip
+            differences.report(found)
+        last = page[-1].pk
 
 
 def _aside_refunds() -> int:

@@ -187,3 +187,15 @@ def test_another_amount_at_the_console_is_a_persons_question(paid):
     assert refunds.adopt("WECHAT", attempt.out_trade_no, **told_of, at=clock.now(), source="NOTIFY") is None
     assert fresh(ours).state == "FAILED"
     assert states() == [("REFUND_ONLY_GATEWAY", "OPEN")]
+
+
+def test_every_refund_that_needs_a_person_stands_before_one(paid, monkeypatch):
+    """Also beyond the first page of them."""
+    monkeypatch.setattr(passes, "PAGE", 2)
+    order, attempt = paid
+    for number in range(5):
+        refund = request_refund(order.public_id, amount_minor=10, reason="MANUAL", words="sorry", key=f"k{number}")
+        refunds.record_refund(told(refund, attempt, "ABNORMAL"))
+    for _again in range(2):
+        passes.push_refunds(passes.Budget(5))
+    assert states() == [("REFUND_STATE", "OPEN")] * 5
