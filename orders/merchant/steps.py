@@ -16,11 +16,13 @@ from orders.merchant.page import show_order
 from orders.merchant.saying import sentence
 
 MORE_MINUTES = 5
+LONGEST = 6  # digits of minutes
 
 
 def _accept(order_id: str, form: QueryDict, actor: Actor) -> None:
     minutes = form.get("minutes", "")
-    services.confirm_order(order_id, minutes=int(minutes) if minutes.isdecimal() else 15, actor=actor)
+    is_some = minutes.isdecimal() and len(minutes) < LONGEST
+    services.confirm_order(order_id, minutes=int(minutes) if is_some else 15, actor=actor)
 
 
 VERBS: dict[str, Callable[[str, QueryDict, Actor], object]] = {

@@ -159,3 +159,13 @@ def test_no_page_of_somebody_is_kept_by_a_browser(cast, noodles):
         assert answer.status_code == 200
         assert "no-store" in answer["Cache-Control"], path
     assert "no-store" not in Client().get("/").get("Cache-Control", "")
+
+
+def test_no_number_of_a_shop_is_too_long_to_be_read(cast, make_order):
+    """Python reads at most 4,300 digits; what has more is no amount, and no minutes."""
+    client = Client()
+    client.force_login(cast.bruno)
+    order, endless = make_order("CONFIRMED", method="CASH"), "9" * 5_000
+    address = f"/merchant/{order.shop.public_id}/orders/{order.public_id}"
+    assert client.post(f"{address}/cash/", {"amount": endless}).status_code == 422
+    assert client.post(f"{address}/accept/", {"minutes": endless}).status_code == 409
