@@ -1,0 +1,36 @@
+"""Empties the database after a test that commits; conftest.py switches it on.
+
+Django truncates every table, which rewrites some seventy tables and their indexes for a few dozen rows. Here the rows
+are deleted instead, with triggers off for that one statement: most tables are empty, and the rest are small.
+"""
+
+from typing import Any
+
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+TRUNCATE = DatabaseOperations.sql_flush
+DELETE = """
+DO $$ DECLARE name text; BEGIN
+    PERFORM set_config('session_replication_role', 'replica', true);
+    FOREACH name IN ARRAY ARRAY[{names}] LOOP EXECUTE 'DELETE FROM ' || quote_ident(name); END LOOP;
+END $$
+"""
+
+
+def sql_flush(
+    operations: DatabaseOperations,
+    style: Any,
+    tables: list[str],
+    *,
+    reset_sequences: bool = False,
+    allow_cascade: bool = False,
+) -> list[str]:
+    """Write the statement that empties these tables; numbers that must begin anew still need the slow way."""
+    if reset_sequences or not tables:
+        return TRUNCATE(operations, style, tables, reset_sequences=reset_sequences, allow_cascade=allow_cascade)
+    return [DELETE.format(names=", ".join(f"'{table}'" for table in tables))]
+
+
+def quicken() -> None:
+    """Let Django empty tables in this way from now on."""
+    DatabaseOperations.sql_flush = sql_flush  # type: ignore[method-assign]
