@@ -4,6 +4,7 @@ Django truncates every table, which rewrites some seventy tables and their index
 are deleted instead, with triggers off for that one statement: most tables are empty, and the rest are small.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -20,7 +21,7 @@ END $$
 def sql_flush(
     operations: DatabaseOperations,
     style: Any,
-    tables: list[str],
+    tables: Sequence[str],
     *,
     reset_sequences: bool = False,
     allow_cascade: bool = False,
@@ -33,4 +34,4 @@ def sql_flush(
 
 def quicken() -> None:
     """Let Django empty tables in this way from now on."""
-    DatabaseOperations.sql_flush = sql_flush  # type: ignore[method-assign]
+    DatabaseOperations.sql_flush = sql_flush  # type: ignore[assignment, method-assign]
