@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from orders.order.states import Status
-from payments import asking, matching, reconcile, settle, syncing
+from payments import asking, expiry, matching, reconcile, settle, syncing
 from payments.gateways import alipay_signing
 from payments.gateways.base import RefundAsk
 from payments.models import Attempt
@@ -42,9 +42,10 @@ def _no_active_query() -> None:
 
 
 def _no_hourly_repair() -> None:
-    """What stopped between the two transactions stays there: no fast pass, no hourly one."""
+    """What stopped between the two transactions stays there: no fast pass, no hourly one, none before the deadline."""
     reconcile.apply_unapplied = lambda *_args, **_more: None
     del reconcile.PASSES["apply"]
+    expiry._apply_first = lambda _page: set()
 
 
 def _amount_not_compared() -> None:
