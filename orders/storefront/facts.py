@@ -201,7 +201,8 @@ class Facts:
     def keys(self) -> list[KeyUnit]:
         """The issued keys, without their texts."""
         issued = KeyIssue.objects.filter(order=self.order, issued_at__isnull=False)
-        issues = issued.filter(replaced_at=None).annotate(opened=Count("reveals"), opened_at=Min("reveals__at"))
+        counted = issued.filter(replaced_at=None).annotate(opened=Count("reveals"), opened_at=Min("reveals__at"))
+        issues = counted.order_by("line_no", "unit_no")  # counting forgets the model's own order
         again = {(old.line_no, old.unit_no): old.replaced_at for old in issued.filter(replaced_at__isnull=False)}
         names = {line.line_no: line.name for line in self.order.lines.all()}
         return [
