@@ -175,10 +175,10 @@ def test_a_command_starts_what_it_needs_and_a_second_one_shares_it(state):
     with pytest.raises(subprocess.TimeoutExpired):
         first.wait(0.3)
     second.communicate("")
-    assert (first.wait(20), second.returncode) == (0, 0)
+    assert (first.wait(60), second.returncode) == (0, 0)
     assert not postgres.is_ready(postgres.url(places.socket_folder(state)))
     third = command("c")
     assert third.stdout.readline().split() == [secret, "a", "b", "c"]
     third.send_signal(signal.SIGTERM)
-    assert third.wait(20) == 143
+    assert third.wait(60) == 143
     assert not postgres.is_ready(postgres.url(places.socket_folder(state)))
