@@ -15,8 +15,8 @@
  * new Line({url, ticket, headers, ways, climb})   url: the origin (default: the page's). ticket: async, gives a fresh
  *     single-use ticket for each connection (POST /api/v1/live/tickets); without it the session cookie counts.
  *     headers: for long-poll, such as {"X-Api-Key": …}. ways: which, in order. climb: [ms, …] between tries to climb.
- * follow(topic, {version, frame, lost, repeats})   version: what is shown already. frame(frame, isNews); frames that
- *     are no news come only with `repeats`. lost(code): it cannot be followed (any more).
+ * follow(topic, {version, frame, lost, repeats})   version: what is shown already. frame(frame, isNews, version): version 0
+ *     when it says nothing about this topic; frames that are no news come only with `repeats`. lost(code): it cannot be followed (any more).
  * again(topic, version) · unfollow(topic) · shown(position) · wake() · close()
  * Events: state {open, by} · heard · clock {at} (server time in ms) · refused {code} (4401: sign in again).
  */
@@ -98,6 +98,11 @@ class Asking {
     }, SOON_MS);
   }
 
+  restart() {
+    this.stop();
+    this.line.pass().then((ticket) => this.line.isOf(this) && this.open(ticket));
+  }
+
   topics() {
     const named = [...this.line.topics].map(([topic, known]) => {
       const version = this.from.get(topic) ?? known.version;
@@ -144,11 +149,6 @@ class Events extends Asking {
     };
   }
 
-  restart() {
-    this.stop();
-    this.line.pass().then((ticket) => this.line.isOf(this) && this.open(ticket));
-  }
-
   stop() {
     this.source?.close();
   }
@@ -191,11 +191,6 @@ class Poll extends Asking {
       this.line.topics.forEach((_known, topic) => this.line.heard(this, { type: "error", code: "not_found", topic }));
     }
     this.line.ended(this, { 401: REFUSED, 429: FULL }[status] ?? 0);
-  }
-
-  restart() {
-    this.stop();
-    this.line.pass().then((ticket) => this.line.isOf(this) && this.open(ticket));
   }
 
   stop() {
@@ -436,7 +431,7 @@ export class Line extends EventTarget {
     const isNews = !version || version > known.version;
     known.version = Math.max(known.version, version);
     if (isNews || known.repeats) {
-      known.frame(frame, isNews);
+      known.frame(frame, isNews, version);
     }
   }
 }

@@ -32,7 +32,7 @@ function add(topic, version) {
   if (!known) {
     known = { version, roots: new Set(), held: false };
     topics.set(topic, known);
-    const frame = (told, isNews) => show(told, isNews, known);
+    const frame = (told, isNews, version) => show(told, isNews, version, known);
     line.follow(topic, { version, frame, lost: () => topics.delete(topic), repeats: true });
   } else if (version && version < known.version) {
     line.again(topic, version); // an older rendering has arrived: what it lacks comes again
@@ -51,9 +51,7 @@ function prune() {
 }
 
 /* A root that shows an older version wants also what is no news to the page. */
-function show(frame, isNews, known) {
-  const isState = frame.type === "snapshot";
-  const version = isState || frame.stream === frame.topic ? frame.version : 0;
+function show(frame, isNews, version, known) {
   known.version = Math.max(known.version, version);
   for (const root of known.roots) {
     const isOnly = root.dataset.liveTopic.trim() === frame.topic; // with several topics a root has no one version
@@ -68,7 +66,7 @@ function show(frame, isNews, known) {
   if (isNews) {
     document.dispatchEvent(new CustomEvent("lockstep:frame", { detail: frame }));
   }
-  if (!isState) {
+  if (frame.type !== "snapshot") {
     acknowledge(frame.position);
   }
 }
