@@ -1,17 +1,32 @@
-"""Following a topic: what a wish to subscribe leads to, the same for every transport."""
+"""Following a topic: what the words of a client lead to, the same for every transport."""
 
 import logging
 import time
 
 from django.db import Error as DatabaseError
 
+from config.ground import clock
 from notifications.live import protocol
 from notifications.live.connection import Connection
-from notifications.live.protocol import Close, Subscribe
+from notifications.live.protocol import Ack, Close, Ping, Said, Subscribe, Unsubscribe
 from notifications.live.subscription import Subscription
 from notifications.live.topics import find
 
 logger = logging.getLogger(__name__)
+
+
+async def act(connection: Connection, said: Said) -> None:
+    """Do what the other end of a socket says."""
+    match said:
+        case Subscribe():
+            await subscribe(connection, said)
+        case Unsubscribe():
+            unsubscribe(connection, said.topic)
+        case Ack():
+            connection.acked = max(connection.acked, said.position)
+            connection.hub.acknowledge(said.position)
+        case Ping():
+            connection.say("pong", at=clock.now())
 
 
 async def subscribe(connection: Connection, wish: Subscribe) -> None:

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from config.ground import clock
-from notifications.live import protocol
+from notifications.live import protocol, stomp
 from notifications.live.asgi import Message, Receive, Send
 from notifications.live.connection import Connection
 from notifications.live.door import let_in
-from notifications.live.following import subscribe, unsubscribe
+from notifications.live.following import act
 from notifications.live.hub import Hub
-from notifications.live.protocol import Ack, BadMessage, Close, Ping, Refused, Subscribe, Unsubscribe
+from notifications.live.protocol import BadMessage, Close, Refused
+from notifications.live.stomp import Stomp
 
 
 class WebSocket:
@@ -23,14 +25,17 @@ class WebSocket:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Accept, serve until either side hangs up, forget."""
         await receive()
-        offered = protocol.SUBPROTOCOL in scope["subprotocols"]
-        await send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL if offered else None})
-        if not offered:
+        spoken = next((name for name in DRESSES if name in scope["subprotocols"]), None)
+        await send({"type": "websocket.accept", "subprotocol": spoken})
+        if spoken is None:
             await send(_close(Close.BAD_MESSAGE, f"offer the subprotocol {protocol.SUBPROTOCOL}"))
             return
         try:
-            connection = Connection(self.hub, send, await let_in(self.hub, scope))
-        except Refused as refused:
+            connection = await DRESSES[spoken](self.hub, scope, receive, send)
+        except (Refused, BadMessage) as error:
+            refused = error if isinstance(error, Refused) else Refused(Close.BAD_MESSAGE, str(error))
+            if spoken == stomp.SUBPROTOCOL:
+                await send(stomp.write("ERROR", message=refused.words, version="1.2"))
             await send(_close(refused.code, refused.words))
             return
         self.hub.open(connection)
@@ -40,7 +45,7 @@ class WebSocket:
         finally:
             self.hub.close(connection)
 
-    async def _serve(self, connection: Connection, receive: Receive, send: Send) -> None:
+    async def _serve(self, connection: "Socket | Stomp", receive: Receive, send: Send) -> None:
         listening = asyncio.get_running_loop().create_task(self._listen(connection, receive))
         try:
             ends: list[asyncio.Future[Any]] = [listening, connection.closing]
@@ -52,7 +57,7 @@ class WebSocket:
         if connection.closing.done() and not connection.is_over:
             await send(_close(*connection.closing.result()))
 
-    async def _listen(self, connection: Connection, receive: Receive) -> None:
+    async def _listen(self, connection: "Socket | Stomp", receive: Receive) -> None:
         allowed, at = float(protocol.BURST), time.monotonic()
         while True:
             message = await receive()
@@ -68,28 +73,37 @@ class WebSocket:
             if connection.closing.done():
                 return
 
-    async def _hear(self, connection: Connection, text: str | None) -> None:
+    async def _hear(self, connection: "Socket | Stomp", text: str | None) -> None:
         if text is None:
             connection.hang_up(Close.BAD_MESSAGE, "text only")
             return
         if len(text) > protocol.FRAME_LIMIT:
             connection.hang_up(Close.TOO_LARGE, f"at most {protocol.FRAME_LIMIT} bytes")
             return
+        await connection.hear(text)
+
+
+class Socket(Connection):
+    """A connection that is spoken to in `lockstep.v1`."""
+
+    __slots__ = ()
+
+    async def hear(self, text: str) -> None:
+        """Do what one message says."""
         try:
-            said = protocol.parse(text)
+            await act(self, protocol.parse(text))
         except BadMessage as error:
-            connection.hang_up(Close.BAD_MESSAGE, str(error))
-            return
-        match said:
-            case Subscribe():
-                await subscribe(connection, said)
-            case Unsubscribe():
-                unsubscribe(connection, said.topic)
-            case Ack():
-                connection.acked = max(connection.acked, said.position)
-                self.hub.acknowledge(said.position)
-            case Ping():
-                connection.say("pong", at=clock.now())
+            self.hang_up(Close.BAD_MESSAGE, str(error))
+
+
+async def _connect(hub: Hub, scope: Message, receive: Receive, send: Send) -> Socket:  # noqa: ARG001 - as stomp.connect
+    return Socket(hub, send, await let_in(hub, scope))
+
+
+DRESSES: dict[str, Callable[[Hub, Message, Receive, Send], Awaitable[Socket | Stomp]]] = {
+    protocol.SUBPROTOCOL: _connect,
+    stomp.SUBPROTOCOL: stomp.connect,
+}
 
 
 def _close(code: int, reason: str) -> Message:

@@ -1,5 +1,6 @@
 """A relay and a live server of the tests' own: real PostgreSQL, Redis, uvicorn and sockets, topics of a test table."""
 
+import asyncio
 import json
 import threading
 import time
@@ -15,6 +16,7 @@ from django.db import connection, transaction
 from websockets.sync.client import connect
 
 from notifications import log
+from notifications.live import rights
 from notifications.live.app import LiveApplication
 from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
@@ -122,6 +124,12 @@ class LiveServer:
         self.server.should_exit = True
         self.thread.join(timeout=20)
         assert not self.thread.is_alive()
+
+
+def check_rights(live):
+    """Do at once what the hub does each minute."""
+    for line in list(live.hub.connections):
+        asyncio.run_coroutine_threadsafe(rights.still_allowed(line), line.closing.get_loop()).result(5)
 
 
 @pytest.fixture

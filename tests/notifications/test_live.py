@@ -9,11 +9,10 @@ import pytest
 from django.db import connection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from notifications.live import rights
 from notifications.live.protocol import SUBSCRIPTIONS
 from notifications.log import wire
 from notifications.models import Event
-from tests.notifications.conftest import Client, happen, running_relay, wait_for
+from tests.notifications.conftest import Client, check_rights, happen, running_relay, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -291,14 +290,6 @@ def test_an_acknowledgement_tells_how_long_the_change_took(relay, visit, live):
     ana.say(type="ack", position=ana.hear()["position"], shown_at="2026-01-01T00:00:00Z")
     wait_for(lambda: live.hub.sync_seconds)
     assert 0 < live.hub.sync_seconds[0] < 5
-
-
-def check_rights(live):
-    """Do at once what the hub does each minute."""
-    import asyncio
-
-    for line in list(live.hub.connections):
-        asyncio.run_coroutine_threadsafe(rights.still_allowed(line), line.closing.get_loop()).result(5)
 
 
 def test_a_right_taken_away_ends_the_subscription(relay, visit, live):
