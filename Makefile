@@ -1,7 +1,7 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench soak clean lock browser
+.PHONY: run test lint bench soak clean lock browser npm
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -15,7 +15,7 @@ ORACLE = $(VENV)/oracle/bin/python -m pip install --disable-pip-version-check --
 run: $(VENV)/.installed
 	@$(PY) -m config.local
 
-test: $(VENV)/.installed-dev $(VENV)/oracle/.installed browser
+test: $(VENV)/.installed-dev $(VENV)/oracle/.installed $(VENV)/npm/.installed browser
 	@$(PY) -m config.local.catalogues
 	@$(MAKE) --no-print-directory lint; lint=$$?; $(PY) -m pytest -n auto $(ARGS) && exit $$lint
 
@@ -54,6 +54,15 @@ browser:
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends fonts-noto-cjk; } \
 			>> $(VENV)/chromium.log 2>&1 || echo "No Chinese font: pictures of the pages will show boxes"
 
+# npm for the clients of other people that our live lines are checked against
+npm:
+	@command -v npm > /dev/null || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			echo "Installing npm for the tests against other people's clients"; \
+			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nodejs npm; } \
+				> $(VENV)/npm.log 2>&1 || echo "npm could not be installed (see $(VENV)/npm.log)"; \
+		fi
+
 $(VENV)/.installed: requirements.txt | $(PY)
 	@echo "Installing what Lockstep runs on"
 	@$(INSTALL) --requirement $<
@@ -70,6 +79,14 @@ $(VENV)/oracle/.installed: tests/oracles/requirements.txt tests/oracles/alipay.t
 	@{ $(PY) -m venv $(VENV)/oracle && $(ORACLE) --only-binary :all: --requirement tests/oracles/requirements.txt && \
 		$(ORACLE) --no-deps --no-build-isolation --no-binary :all: --requirement tests/oracles/alipay.txt && touch $@; } \
 		> $(VENV)/oracle.log 2>&1 || echo "It could not be installed (see $(VENV)/oracle.log): THE TESTS AGAINST IT ARE SKIPPED"
+
+# a STOMP client that is not ours, for the live lines, apart from everything else
+$(VENV)/npm/.installed: tests/oracles/npm/package.json tests/oracles/npm/package-lock.json | $(PY) npm
+	@mkdir -p $(VENV)/npm && cp $^ $(VENV)/npm
+	@if command -v npm > /dev/null; then \
+		{ cd $(VENV)/npm && npm ci --ignore-scripts --no-audit --no-fund && touch .installed; } > $(VENV)/npm.log 2>&1 || \
+			echo "The STOMP client could not be installed (see $(VENV)/npm.log): THE TESTS WITH IT ARE SKIPPED"; \
+	else echo "NO NPM, so no STOMP client but our own: THE TESTS WITH IT ARE SKIPPED. Install the package npm"; fi
 
 $(PY):
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lockstep needs Python 3.11 or newer: install it, or name it with PYTHON=… make run"; exit 1; }

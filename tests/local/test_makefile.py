@@ -1,5 +1,6 @@
 """The two commands say in one line what a machine lacks, and install only what the lock names."""
 
+import json
 import os
 import re
 import shutil
@@ -61,6 +62,39 @@ def test_says_that_the_venv_module_is_missing(fresh):
 def test_says_that_there_is_no_room_for_the_programs(fresh):
     full = python(fresh, 'case "$2" in *disk_usage*) exit 1;; esac')
     assert "Less than 1 GB is free here" in make(fresh, "run", f"PYTHON={full}")
+
+
+def test_says_that_there_is_no_npm(fresh):
+    """The tests go on without it, and say so too."""
+    lock = fresh / "tests" / "oracles" / "npm"
+    lock.mkdir(parents=True)
+    for path in (PROJECT / "tests" / "oracles" / "npm").glob("*.json"):
+        shutil.copy(path, lock)
+    (fresh / "bin").mkdir()
+    for name in ("sh", "make", "echo", "id", "mkdir", "cp", "touch"):
+        (fresh / "bin" / name).symlink_to(shutil.which(name))
+    (fresh / ".venv" / "bin").mkdir(parents=True)
+    (fresh / ".venv" / "bin" / "python").touch()
+    environment = {"PATH": str(fresh / "bin")}
+    done = subprocess.run(
+        ["make", "PYTHON=x", ".venv/npm/.installed"],
+        cwd=fresh,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "NO NPM" in done.stdout
+    assert "SKIPPED" in done.stdout
+
+
+def test_npm_packages_are_locked_by_hash_and_by_no_address():
+    """As for Python's: where they come from is the business of the machine that installs them."""
+    text = (PROJECT / "tests" / "oracles" / "npm" / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = {name: package for name, package in json.loads(text)["packages"].items() if name}
+    assert len(packages) >= 2
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
 
 
 REQUIREMENTS = ["requirements", "requirements-dev", "tests/oracles/requirements"]
