@@ -4,7 +4,8 @@ A handler is run at least once for every event, in order within an order's strea
 some types. When it raises, that stream is parked for that reader alone and waits in admin to be retried.
 """
 
-from config import webhooks
+from config import letters, webhooks
+from notifications.letters.office import READER as LETTERS
 from notifications.log import Handler
 from notifications.webhooks.outbox import READER
 from orders import handlers as orders
@@ -17,4 +18,5 @@ READERS: dict[str, Handler] = {
     "stock": orders.tell_stock,
     "deliveries": tracking.close_delivery,
     READER: webhooks.outbox,
+    LETTERS: letters.office,
 }

@@ -272,6 +272,7 @@ EMAIL_HOST_USER = env.text("LOCKSTEP_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.text("LOCKSTEP_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("LOCKSTEP_SMTP_TLS")
 EMAIL_TIMEOUT = 10  # seconds
+PUSH = env.flag("LOCKSTEP_PUSH", default=not PRODUCTION)  # Web Push; needs a key of its own
 DEFAULT_FROM_EMAIL = env.text("LOCKSTEP_MAIL_FROM", f"Lockstep <no-reply@{_public.hostname}>")
 
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────

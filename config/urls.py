@@ -22,5 +22,6 @@ urlpatterns = [
     path("callbacks/", include("payments.callbacks")),
     path("api/v1/", include(("config.api", "api"))),
     path("admin/", admin.site.urls),
+    *([] if settings.PRODUCTION else [path("demo/", include("config.demo.inbox"))]),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),
 ]

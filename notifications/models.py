@@ -1,5 +1,6 @@
 """What the post office remembers, gathered for Django; each model lives beside the code that uses it."""
 
+from notifications.letters.models import Consent, Letter, LetterAttempt, Preferences, PushSubscription
 from notifications.log.models import Event, Leadership, ParkedEvent, ReaderCursor
 from notifications.seal.models import Checkpoint, EventSeal, SealNode
 from notifications.webhooks.models import Attempt, Circuit, Endpoint, Message, RegisteredHost, Replay
@@ -8,12 +9,17 @@ __all__ = [
     "Attempt",
     "Checkpoint",
     "Circuit",
+    "Consent",
     "Endpoint",
     "Event",
     "EventSeal",
     "Leadership",
+    "Letter",
+    "LetterAttempt",
     "Message",
     "ParkedEvent",
+    "Preferences",
+    "PushSubscription",
     "ReaderCursor",
     "RegisteredHost",
     "Replay",

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 PASSWORD = "lockstep-demo"  # noqa: S105 - for demo accounts that only a development machine has
 
+MAIL_DOMAIN = "demo.example"  # nobody's; the letters lie in the demo's inbox
+
 
 class DemoPerson(NamedTuple):
     """One account."""

@@ -1,4 +1,4 @@
-"""Whose endpoint has failed for an hour, and that its owner has been told; a task of the app that knows owners asks."""
+"""Which endpoints have failed for an hour: a task tells the log, and from that the owner is written to."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from notifications.webhooks.models import Endpoint
 class Failing(NamedTuple):
     """What its owner is to be told."""
 
-    pk: int
     account: str
     url: str
     hours: int
@@ -22,19 +21,24 @@ class Failing(NamedTuple):
     answer: str
 
 
-def to_tell() -> list[Failing]:
-    """Endpoints that have failed for an hour and whose owners do not know yet."""
-    now = clock.now()
-    rows = Endpoint.objects.filter(
-        state=Endpoint.State.WORKING, failing_since__lte=now - schedule.TELL_AFTER, told_at=None
+def to_tell() -> list[int]:
+    """Keys of endpoints that have failed for an hour and whose owners do not know yet."""
+    due = Endpoint.objects.filter(
+        state=Endpoint.State.WORKING, failing_since__lte=clock.now() - schedule.TELL_AFTER, told_at=None
     )
-    counted = rows.annotate(waiting=Count("messages", filter=Q(messages__state="WAITING"))).order_by("failing_since")
-    return [Failing(one.pk, one.account, one.url, _hours(one), one.waiting, one.last_answer) for one in counted]
+    return list(due.order_by("failing_since").values_list("pk", flat=True))
+
+
+def failing(public_id: str) -> Failing | None:
+    """What its owner is to be told now; None when it works again."""
+    rows = Endpoint.objects.filter(public_id=public_id, failing_since__isnull=False)
+    one = rows.annotate(waiting=Count("messages", filter=Q(messages__state="WAITING"))).first()
+    return Failing(one.account, one.url, _hours(one), one.waiting, one.last_answer) if one else None
 
 
 @transaction.atomic
 def told(pk: int) -> None:
-    """Its owner has been told; until it works again there is no second letter."""
+    """Tell the log, from which the owner is told; until it works again there is no second letter."""
     endpoint = lanes.locked(pk)
     if endpoint.told_at is None and endpoint.failing_since is not None:
         endpoint.told_at = clock.now()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.account import views
+from orders.account import letters, views
 
 app_name = "account"
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     path("signup/", views.signup, name="signup"),
     path("signout/", views.signout, name="signout"),
     path("language/", views.language, name="language"),
+    path("letters/", letters.letters, name="letters"),
+    path("letters/no/<str:token>/", letters.unsubscribe, name="unsubscribe"),
 ]

@@ -15,7 +15,8 @@ WHO = {
         storefront:home storefront:address storefront:card storefront:shop storefront:product
         storefront:price storefront:cart
         storefront:put storefront:set storefront:checkout storefront:bill storefront:orders
-        account:signin account:signup account:signout account:language
+        account:signin account:signup account:signout account:language account:unsubscribe
+        demo:inbox demo:letter
         callbacks:wechat callbacks:alipay
         api:restaurants api:menu api:token api:token-refresh api:openapi
         media
@@ -25,7 +26,7 @@ WHO = {
         storefront:receipt storefront:proof storefront:key
         payments:pay payments:card payments:paid_check
     """,
-    SIGNED_IN: "merchant:home",
+    SIGNED_IN: "merchant:home account:letters",
     SHOP: """
         merchant:board merchant:ticket merchant:switches merchant:switch merchant:order merchant:reject
         merchant:call_off merchant:sold_out merchant:step merchant:products merchant:new_product merchant:product

@@ -1,4 +1,4 @@
-"""`manage.py relay`: numbers and seals the log, publishes it, lets each reader hear it, sends the webhooks."""
+"""`manage.py relay`: numbers and seals the log, publishes it, lets each reader hear it, sends webhooks and letters."""
 
 import signal
 import sys
@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config import webhooks
+from config import letters, webhooks
 from config.events import READERS
+from notifications.letters import sender as post
 from notifications.log import readers, sequencer
 from notifications.seal import sealing
 from notifications.webhooks import sender
@@ -20,7 +21,7 @@ SWITCH = 0.0005  # seconds a thread may keep the interpreter: a busy reader must
 class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C. Several may run at once: one leads, the others stand by."""
 
-    help = "Number and publish the log, run the readers of config/events.py, and send the webhooks."
+    help = "Number and publish the log, run the readers of config/events.py, and send webhooks and letters."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
         """Run the loops, each in its own thread; when one dies, the process ends so that it is restarted."""
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             "readers": lambda: readers.run(stop, READERS, numbered),
             "seal": lambda: sealing.run(stop),
             "webhooks": lambda: sender.run(stop, webhooks.outbox, webhooks.wake),
+            "letters": lambda: post.run(stop, letters.office, letters.wake),
         }
         threads = [threading.Thread(target=loop, name=name) for name, loop in loops.items()]
         for thread in threads:

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from config.demo import cards, groceries, meals
-from config.demo.people import PASSWORD, PEOPLE
+from config.demo.people import MAIL_DOMAIN, PASSWORD, PEOPLE
 from config.demo.tables import Good, Section
 from config.desk.roles import ensure as staff_roles
 from notifications.webhooks import endpoints
@@ -65,6 +65,7 @@ def _people() -> dict[str, User]:
     people = {}
     for person in PEOPLE:
         user = User(username=person.username, first_name=person.first_name, password=secret)
+        user.email = f"{person.username}@{MAIL_DOMAIN}"
         user.set_phone(person.phone)
         user.is_staff = person.does in ROLES
         user.is_superuser = person.does == "leads support"

@@ -1,0 +1,27 @@
+"""What people are written: event type → builder, and where they are reached; `manage.py relay` runs the office.
+
+A builder says to whom, about what and in which words; preferences decide by which channel (notifications/letters/).
+"""
+
+from collections.abc import Callable
+
+from notifications.letters.models import Letter
+from notifications.letters.office import Build, Office
+from notifications.webhooks.sender import Wake
+from orders.letters import endpoints, news
+from orders.letters.people import Directory
+from payments import letters as money
+
+LETTERS: dict[str, Build] = {
+    "order.confirmed": news.confirmed,
+    "order.ready": news.ready,
+    "order.picked_up": news.on_its_way,
+    "order.cancelled": news.cancelled,
+    "order.completed": news.completed,
+    "refund.succeeded": money.returned,
+    "webhook.failing": endpoints.failing,
+}
+STILL: dict[str, Callable[[Letter], bool]] = {}
+
+wake = Wake()
+office = Office(LETTERS, Directory(), STILL, wake)

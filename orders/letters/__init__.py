@@ -1,0 +1,1 @@
+"""What people are written about their orders and endpoints, and where they are reached; wired in config/letters.py."""

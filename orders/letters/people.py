@@ -1,0 +1,56 @@
+"""Who a letter is for, and where that person is reached: addresses are opened only when something is sent.
+
+An account is named by its public id, a guest by the stream of the order: `order/ord_…`.
+"""
+
+from typing import NamedTuple
+
+from notifications.letters.models import Channel
+from orders.order.models import Order
+from orders.people import PHONE_DIGITS, User, digits_of
+
+GUEST = "order/"
+
+
+class Reader(NamedTuple):
+    """Who reads about an order, and in which language."""
+
+    person: str
+    language: str
+    is_guest: bool
+
+
+def reader_of(order: Order) -> Reader:
+    """The account that placed it, in its language; else whoever has the order's private link."""
+    if order.customer is not None:
+        return Reader(order.customer.public_id, order.customer.language, is_guest=False)
+    return Reader(order.stream, order.language, is_guest=True)
+
+
+class Directory:
+    """Finds addresses; config/letters.py hands it to the office."""
+
+    def address_of(self, person: str, channel: str) -> str:
+        """An e-mail address or a phone number in clear; empty: there is none, or the account is closed."""
+        if person.startswith(GUEST):
+            order = Order.objects.filter(public_id=person.removeprefix(GUEST)).first()
+            return _mobile(order.recipient.get("phone", "")) if order and channel == Channel.SMS else ""
+        user = User.objects.filter(public_id=person, is_active=True).first()
+        if user is None:
+            return ""
+        return user.email if channel == Channel.EMAIL else _mobile(user.phone)
+
+    def reaches(self, person: str, channel: str) -> bool:
+        """Whether there is one, without opening it."""
+        if person.startswith(GUEST):
+            rows = Order.objects.filter(public_id=person.removeprefix(GUEST), phone_index__isnull=False)
+            return channel == Channel.SMS and rows.exists()
+        users = User.objects.filter(public_id=person, is_active=True)
+        users = users.exclude(email="") if channel == Channel.EMAIL else users.filter(phone_index__isnull=False)
+        return users.exists()
+
+
+def _mobile(phone: str) -> str:
+    """The digits of a mobile number; empty for anything else."""
+    digits = digits_of(phone)
+    return digits if len(digits) == PHONE_DIGITS else ""
