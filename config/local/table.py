@@ -117,21 +117,7 @@ def _web(plan: Plan) -> tuple[str, ...]:
 
 
 def _live(plan: Plan) -> tuple[str, ...]:
-    options = {
-        "--host": plan.bind,
-        "--port": str(plan.port),
-        "--loop": "uvloop",
-        "--http": "httptools",
-        "--ws": "websockets-sansio",
-        "--ws-per-message-deflate": "false",  # small frames: compressing costs more than it saves
-        "--ws-max-size": "65536",  # bytes; the protocol's own limit is lower and says so kindly
-        "--log-level": "warning",
-        "--timeout-graceful-shutdown": "2",  # seconds; open live connections do not end by themselves
-        "--timeout-keep-alive": "75",
-    }
-    words = (word for pair in options.items() for word in pair)
-    flags = ("--no-access-log", "--no-server-header", "--no-proxy-headers")  # this is the door: nobody is before it
-    return (sys.executable, "-m", "uvicorn", *words, *flags, "config.asgi:application")
+    return (sys.executable, "manage.py", "live", "--host", plan.bind, "--port", str(plan.port))
 
 
 def _worker(queue: str, at_once: int = 1) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import time
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -16,7 +15,7 @@ from django.db import connection, transaction
 from websockets.sync.client import connect
 
 from notifications import log
-from notifications.live import rights
+from notifications.live import rights, server
 from notifications.live.app import LiveApplication
 from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
@@ -94,14 +93,9 @@ def running_relay():
 class LiveServer:
     """One uvicorn in a thread, as the live process runs it."""
 
-    def __init__(self):
-        self.app = LiveApplication(TOPICS, origins=["https://shop.example"], people=PEOPLE)
-        self.server = uvicorn.Server(
-            uvicorn.Config(
-                self.wrap(self.app), port=0, ws="websockets-sansio", ws_per_message_deflate=False, ws_max_size=65_536,
-                log_level="warning", timeout_graceful_shutdown=2, lifespan="on",
-            )
-        )  # fmt: skip
+    def __init__(self, topics=TOPICS, people=PEOPLE, **options):
+        self.app = LiveApplication(topics, origins=["https://shop.example"], people=people)
+        self.server = server.server(self.wrap(self.app), port=0, **options)
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         wait_for(lambda: self.server.started)
