@@ -327,6 +327,10 @@ DOOR_LIMIT = (env.whole("LOCKSTEP_DOOR_TRIES", 120, least=1), 60)  # sign-ins an
 # live connections that one process holds for an account, and for an address (a house or an office has one for all)
 LIVE_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_PER_ACCOUNT", 50, least=1)
 LIVE_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_PER_ADDRESS", 1_000, least=1)
+LIVE_TOPICS_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_TOPICS_PER_ACCOUNT", 1_000, least=1)  # that these follow together
+LIVE_TOPICS_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_TOPICS_PER_ADDRESS", 10_000, least=1)
+LIVE_CONNECTS_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_CONNECTS_PER_ACCOUNT", 1_200, least=1)  # a minute; polls count
+LIVE_CONNECTS_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_CONNECTS_PER_ADDRESS", 12_000, least=1)
 SEAL_ORIGIN = f"{PUBLIC_URL.partition('://')[2]}/log"  # names the log in its checkpoints
 API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
 SPECTACULAR_SETTINGS = {

@@ -4,7 +4,6 @@ This is a WebSocket's; events.py and poll.py say how the other transports carry 
 """
 
 import asyncio
-import time
 import types
 from collections import deque
 from collections.abc import Coroutine, Generator
@@ -63,7 +62,7 @@ class Connection:
         self.counted_as: list[str] = []
         self.acked = 0
         self.number = next(hub.numbers)
-        self.idle_since = time.monotonic()  # while it follows nothing
+        self.idle_since = hub.clock()  # while it follows nothing
         self.is_over = False
         self.closing: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self._send = send
@@ -122,7 +121,7 @@ class Connection:
         """End one subscription and say why."""
         self.hub.leave(subscription)
         self.subscriptions.pop(subscription.name, None)
-        self.idle_since = time.monotonic()
+        self.idle_since = self.hub.clock()
         self.say("error", code=code, topic=subscription.name)
 
     async def drained(self) -> None:

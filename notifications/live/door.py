@@ -8,7 +8,7 @@ foreign page must not listen with somebody's cookie.
 import logging
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -21,6 +21,7 @@ from notifications.live.connection import Visitor
 from notifications.live.hub import Hub
 from notifications.live.person import Credential
 from notifications.live.protocol import Close, Refused
+from notifications.live.web import asked
 
 KEY = "Api-Key "
 TRUSTED = [ip_network(network) for network in settings.TRUSTED_PROXIES]
@@ -31,7 +32,11 @@ logger = logging.getLogger(__name__)
 async def let_in(hub: Hub, scope: Message) -> Visitor:
     """Say who comes. Raises Refused. `scope["cookies"]` comes from Channels' CookieMiddleware."""
     heads = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    address = caller((scope.get("client") or ("",))[0], heads.get(b"x-forwarded-for", ""), TRUSTED)
+    address = caller((scope.get("client") or ("",))[0], _hops(scope), TRUSTED)
+    if hub.is_going:
+        raise Refused(Close.GOING, "the server is going: come again")
+    if not hub.shares.admits(address):
+        raise Refused(Close.TOO_MANY, "too many connections in a short time: come again a little later")
     try:
         credential = await _shown(hub, scope, heads)
         person = await hub.pool.run(lambda: hub.people[credential.kind](credential.value))
@@ -40,15 +45,13 @@ async def let_in(hub: Hub, scope: Message) -> Visitor:
         raise Refused(Close.TRY_LATER, "try again") from None
     if credential.kind != "session" and not person.is_signed_in:
         raise Refused(Close.SIGN_IN, "this key is not valid, or not any more")
-    visitor = Visitor(credential, person, address)
-    if not hub.has_room_for(visitor):
+    if not hub.shares.has_room_for(person, address):
         raise Refused(Close.TOO_MANY, "too many connections: close some, then come again")
-    return visitor
+    return Visitor(credential, person, address)
 
 
 async def _shown(hub: Hub, scope: Message, heads: dict[bytes, str]) -> Credential:
-    asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    if ticket := asked.get("ticket", [""])[0]:
+    if ticket := asked(scope).get("ticket", [""])[0]:
         credential = await hub.pool.run(lambda: tickets.spend(ticket))
         if credential is None or credential.kind not in hub.people:
             raise Refused(Close.SIGN_IN, "this ticket was used, or is too old: ask for another")
@@ -60,6 +63,12 @@ async def _shown(hub: Hub, scope: Message, heads: dict[bytes, str]) -> Credentia
     return Credential("session", scope["cookies"].get(settings.SESSION_COOKIE_NAME, ""))
 
 
+def _hops(scope: Message) -> str:
+    """X-Forwarded-For in one line: each proxy may have added a line of its own, the nearest one last."""
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return ",".join(lines)
+
+
 def is_ours(headers: Iterable[tuple[bytes, bytes]], origins: Sequence[str]) -> bool:
     """Say whether a page of ours may be behind this: its Origin is the Host asked for, or one of `origins`.
 
@@ -68,4 +77,10 @@ def is_ours(headers: Iterable[tuple[bytes, bytes]], origins: Sequence[str]) -> b
     """
     said = {name: value.decode("latin-1") for name, value in headers if name in {b"origin", b"host"}}
     origin = said.get(b"origin")
-    return origin is None or origin in origins or urlsplit(origin).netloc == said.get(b"host")
+    if origin is None or origin in origins:
+        return True
+    try:
+        named = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(named) and named == said.get(b"host")

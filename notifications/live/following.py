@@ -1,7 +1,6 @@
 """Following a topic: what the words of a client lead to, the same for every transport."""
 
 import logging
-import time
 
 from django.db import Error as DatabaseError
 
@@ -36,12 +35,17 @@ async def subscribe(connection: Connection, wish: Subscribe) -> None:
     if found is None:
         connection.say("error", code="not_found", topic=wish.topic)
         return
-    if wish.topic not in connection.subscriptions and len(connection.subscriptions) >= protocol.SUBSCRIPTIONS:
+    if wish.topic not in connection.subscriptions and (
+        len(connection.subscriptions) >= protocol.SUBSCRIPTIONS or not hub.shares.has_topic_for(connection)
+    ):
         connection.say("error", code="too_many_subscriptions", topic=wish.topic)
+        return
+    if not hub.shares.may_ask(connection):
+        connection.hang_up(Close.TRY_LATER, "too many messages")
         return
     topic, ref = found
     try:
-        role = await hub.pool.run(lambda: topic.may_follow(connection.person, ref))
+        role = await hub.rights.role(hub.pool, connection.person, wish.topic, topic, ref)
     except DatabaseError as error:
         logger.warning("rights to %s not checked: %s", wish.topic, error)
         connection.hang_up(Close.TRY_LATER, "try again")
@@ -61,4 +65,4 @@ def unsubscribe(connection: Connection, name: str) -> None:
     subscription = connection.subscriptions.pop(name, None)
     if subscription is not None:
         connection.hub.leave(subscription)
-        connection.idle_since = time.monotonic()
+        connection.idle_since = connection.hub.clock()

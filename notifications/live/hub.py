@@ -7,7 +7,8 @@ the subscriptions concerned read from the log what they may have missed.
 
 import asyncio
 import logging
-from collections import Counter, deque
+import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from itertools import count
@@ -18,12 +19,13 @@ from django.db.models import Max
 
 from config.ground import clock
 from notifications.live.asgi import Message
-from notifications.live.connection import Connection, Visitor
+from notifications.live.connection import Connection
 from notifications.live.feed import Feed
-from notifications.live.person import People, Person
+from notifications.live.person import People
 from notifications.live.pool import Pool
 from notifications.live.protocol import PING_SECONDS, RIGHTS_SECONDS
-from notifications.live.rights import still_allowed
+from notifications.live.rights import Rights, still_allowed
+from notifications.live.shares import Shares, keys_of
 from notifications.live.subscription import Subscription
 from notifications.live.topics import Topics
 from notifications.log.frames import speaks_to
@@ -48,7 +50,11 @@ class Hub:
         self.pool = Pool()
         self.connections: set[Connection] = set()
         self.reached = 0  # position up to which every live subscription has been handed what concerns it
-        self._held: Counter[str] = Counter()  # connections by account and by address
+        self.shares = Shares()
+        self.rights = Rights()
+        self.is_going = False  # nobody new is let in
+        self.clock = time.monotonic
+        self._looked_at = int(self.clock())
         self.numbers = count()  # spreads pings and checks over the seconds
         self.resyncs = 0  # subscriptions filled anew because a frame may have been missed
         self.overflows = 0  # times a slow connection's queue was dropped
@@ -78,29 +84,23 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.pool.close)
 
-    def has_room_for(self, visitor: Visitor) -> bool:
-        """Whether this account and this address may open one more connection here."""
-        return all(self._held[key] < most for key, most in _shares(visitor.person, visitor.address))
-
     def open(self, connection: Connection) -> None:
         """Count a connection, ping it and look after its rights from now on."""
         self.connections.add(connection)
-        connection.counted_as = [key for key, _most in _shares(connection.person, connection.address)]
-        self._held.update(connection.counted_as)
+        connection.counted_as = keys_of(connection.person, connection.address)
+        self.shares.lines.update(connection.counted_as)
 
     def close(self, connection: Connection) -> None:
         """Forget a connection: its other end is gone."""
         self.connections.discard(connection)
-        self._held.subtract(connection.counted_as)
-        for key in connection.counted_as:
-            if not self._held[key]:
-                del self._held[key]
+        self.shares.give_back(self.shares.lines, connection.counted_as)
         connection.end()
 
     def join(self, subscription: Subscription) -> None:
         """Let frames of its topic reach it from now on."""
         room = self._rooms.setdefault(subscription.name.encode(), {})
         room.setdefault(subscription.role, []).append(subscription)
+        self.shares.topics.update(subscription.connection.counted_as)
 
     def leave(self, subscription: Subscription) -> None:
         """Let no more frames reach it."""
@@ -109,6 +109,7 @@ class Hub:
         followers = room.get(subscription.role, [])
         if subscription in followers:
             followers.remove(subscription)
+            self.shares.give_back(self.shares.topics, subscription.connection.counted_as)
         if not followers:
             room.pop(subscription.role, None)
         if not room:
@@ -123,6 +124,7 @@ class Hub:
 
     def send_off(self, within_ms: int) -> None:
         """Tell every client that this server is going; each comes back at a moment of its own within this time."""
+        self.is_going = True
         for connection in list(self.connections):
             connection.say("reconnect", within_ms=within_ms)
             connection.leave()
@@ -228,24 +230,22 @@ class Hub:
             self._sent.pop(next(iter(self._sent)))
 
     async def _tick(self) -> None:
-        """Each second, ping one part of the connections and look again at the rights of another."""
-        second = 0
         while True:
             await asyncio.sleep(1.0)
-            second += 1
+            self.look_after()
+
+    def look_after(self) -> None:
+        """For each second that has passed, ping one part of the connections, look again at the rights of another."""
+        now, last = int(self.clock()), self._looked_at
+        self._looked_at = now
+        for second in range(max(last, now - RIGHTS_SECONDS) + 1, now + 1):
             for connection in list(self.connections):
                 turn = connection.number + second
                 if turn % PING_SECONDS == 0:
                     connection.say("ping", at=clock.now())
                 if turn % RIGHTS_SECONDS == 0:
                     self._tasks.append(asyncio.get_running_loop().create_task(still_allowed(connection)))
-            self._tasks = [task for task in self._tasks if not task.done()]
-
-
-def _shares(person: Person, address: str) -> list[tuple[str, int]]:
-    """What a connection is counted as, each with how many this process holds of it at most."""
-    whose = [(f"account:{person.public_id}", settings.LIVE_PER_ACCOUNT)] if person.is_signed_in else []
-    return [*whose, (f"address:{address}", settings.LIVE_PER_ADDRESS)]
+        self._tasks = [task for task in self._tasks if not task.done()]
 
 
 def _where_the_log_stands() -> tuple[int, int]:

@@ -39,6 +39,8 @@ class Pool:
     def _work(self) -> None:
         while job := self._jobs.get():
             read, loop, future = job
+            if future.done():
+                continue  # whoever asked has gone, and a storm of such must not hold up the others
             try:
                 answer, error = _read_twice(read), None
             except Exception as caught:  # noqa: BLE001 - it belongs to whoever asked

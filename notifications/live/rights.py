@@ -1,4 +1,4 @@
-"""Is this person still allowed to see what they follow? The hub asks once a minute for each connection."""
+"""May this person see what they wish to follow, and may they still? The hub looks again well within each minute."""
 
 import logging
 import time
@@ -7,18 +7,46 @@ from typing import TYPE_CHECKING
 from django.db import Error as DatabaseError
 
 from notifications.live.person import Person
+from notifications.live.pool import Pool
 from notifications.live.protocol import NOTHING, SILENCE_SECONDS, Close
+from notifications.live.topics import Topic
 
 if TYPE_CHECKING:
     from notifications.live.connection import Connection
 
+KNOWN_SECONDS = 5.0  # with RIGHTS_SECONDS less than a minute
+MOST_KNOWN = 10_000
+
 logger = logging.getLogger(__name__)
+
+
+class Rights:
+    """Who was found to follow what, and as what, a moment ago: long polls and repeated wishes ask again and again.
+
+    Only a yes is remembered: an order may be placed just after somebody asked for it, and a no must take as long for
+    one that is another's as for one that never was.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Person, str], tuple[str, float]] = {}
+
+    async def role(self, pool: Pool, person: Person, name: str, topic: Topic, ref: str) -> str | None:
+        """The role in which this person may follow this topic, or None. Raises django.db.Error."""
+        known = self._known.get((person, name))
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        role = await pool.run(lambda: topic.may_follow(person, ref))
+        if role is not None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[person, name] = role, time.monotonic() + KNOWN_SECONDS
+        return role
 
 
 async def still_allowed(connection: "Connection") -> None:
     """End what the person may not follow any more; hang up when nothing is left, when signed out, or when idle."""
     shown, wanted = connection.credential, list(connection.subscriptions.values())
-    if not wanted and time.monotonic() - connection.idle_since > SILENCE_SECONDS:
+    if not wanted and connection.hub.clock() - connection.idle_since > SILENCE_SECONDS:
         connection.hang_up(Close.IDLE, "follows nothing")
         return
 
