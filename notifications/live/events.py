@@ -57,9 +57,9 @@ class Events:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one stream until either side ends it."""
-        heads = dict(scope["headers"])
-        cursor = heads.get(b"last-event-id", b"").decode("latin-1") or asked(scope).get("after", [""])[0]
         try:
+            told = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
+            cursor = told or asked(scope).get("after", [""])[0]
             wanted = wishes(scope, cursor)
             stream = EventStream(self.hub, send, await let_in(self.hub, scope))
         except Refused as refused:

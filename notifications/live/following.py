@@ -22,8 +22,10 @@ async def act(connection: Connection, said: Said) -> None:
         case Unsubscribe():
             unsubscribe(connection, said.topic)
         case Ack():
-            connection.acked = max(connection.acked, said.position)
-            connection.hub.acknowledge(said.position)
+            position = min(said.position, connection.hub.reached)
+            if position > connection.acked:  # each counts once
+                connection.acked = position
+                connection.hub.acknowledge(position)
         case Ping():
             connection.say("pong", at=clock.now())
 

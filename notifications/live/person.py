@@ -1,5 +1,6 @@
 """Who listens: read from what they showed at the door when a connection opens, and again each minute while it lasts."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -12,6 +13,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django_otp import DEVICE_ID_SESSION_KEY
 
+SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")  # a cookie may hold anything, also what no database takes
 GUEST_ORDERS = "guest_orders"  # session key: public ids of orders that a secret link opened
 
 
@@ -50,7 +52,7 @@ def _showed_second_factor(session: SessionBase) -> bool:
 
 def from_session(key: str) -> Person:
     """Read the person of a session key; NOBODY for no session, an ended one, a changed password, a closed account."""
-    if not key:
+    if not SESSION_KEY.fullmatch(key):
         return NOBODY
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     guest_orders = session.get(GUEST_ORDERS, ())

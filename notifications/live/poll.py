@@ -15,12 +15,14 @@ from notifications.live.connection import Connection, Visitor
 from notifications.live.door import let_in
 from notifications.live.following import subscribe
 from notifications.live.hub import Hub
+from notifications.live.person import NOBODY, Credential
 from notifications.live.protocol import FRAME_LIMIT, BadMessage, Close, Refused, parse
 from notifications.live.protocol import Ack as Acknowledged
 from notifications.live.web import answer, asked, body_of, gone, refuse, wishes
 
 WAIT = 25.0  # seconds; proxies cut an answer that is silent for longer
 MOST = 200  # frames that one answer takes
+REMEMBERED = 10_000  # visitors whose last acknowledgement is known
 
 
 class Waiter(Connection):
@@ -76,8 +78,8 @@ class Poll:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one question."""
-        question = asked(scope)
         try:
+            question = asked(scope)
             wanted = wishes(scope, question.get("after", [""])[0])
             seconds = _seconds(question.get("wait", [""])[0])
             waiter = Waiter(self.hub, send, await let_in(self.hub, scope))
@@ -121,16 +123,22 @@ class Ack:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self._acked: dict[Credential, int] = {}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Take one acknowledgement; 204."""
+        """Take one acknowledgement; 204. Each position counts once for whoever shows the same credential."""
         try:
-            await let_in(self.hub, scope)
-            position = _position(await body_of(receive, FRAME_LIMIT))
+            visitor = await let_in(self.hub, scope)
+            position = min(_position(await body_of(receive, FRAME_LIMIT)), self.hub.reached)
         except Refused as refused:
             await refuse(send, refused)
             return
-        self.hub.acknowledge(position)
+        known = self._acked.pop(visitor.credential, 0)
+        if visitor.person != NOBODY and position > known:
+            self.hub.acknowledge(position)
+        self._acked[visitor.credential] = max(position, known)
+        if len(self._acked) > REMEMBERED:
+            self._acked.pop(next(iter(self._acked)))
         await answer(send, 204, None)
 
 

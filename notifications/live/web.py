@@ -1,5 +1,6 @@
 """Plain HTTP for the transports that have no socket: what was asked, and answers that are no stream."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -16,25 +17,30 @@ STATUS = {
     Close.BAD_MESSAGE: HTTPStatus.BAD_REQUEST,
     Close.SIGN_IN: HTTPStatus.UNAUTHORIZED,
     Close.FORBIDDEN: HTTPStatus.NOT_FOUND,  # nobody learns that another's order exists
+    Close.IDLE: HTTPStatus.REQUEST_TIMEOUT,
     Close.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Close.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
     Close.TRY_LATER: HTTPStatus.SERVICE_UNAVAILABLE,
     Close.GOING: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 CODES = {HTTPStatus.NOT_FOUND: "not_found", HTTPStatus.TOO_MANY_REQUESTS: "too_many_connections"}
+BODY_SECONDS = 10.0
 PAUSE = b"5"  # seconds after which a refused program may come again
 
 
 def asked(scope: Message) -> dict[str, list[str]]:
-    """The parameters of the address."""
-    return parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=2 * protocol.STREAM_TOPICS)
+    """The parameters of the address. Raises Refused for more than anybody needs."""
+    try:
+        return parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=2 * protocol.STREAM_TOPICS)
+    except ValueError:
+        raise Refused(Close.BAD_MESSAGE, f"name 1 to {protocol.STREAM_TOPICS} topics, and little else") from None
 
 
 def wishes(scope: Message, cursor: str) -> list[Subscribe]:
     """The topics that an address names, from `cursor` on when it is not empty. Raises Refused."""
     try:
         return protocol.wishes(asked(scope).get("topic", []), cursor)
-    except (protocol.BadMessage, ValueError) as error:
+    except protocol.BadMessage as error:
         raise Refused(Close.BAD_MESSAGE, str(error)) from None
 
 
@@ -69,12 +75,16 @@ async def gone(receive: Receive) -> None:
 
 
 async def body_of(receive: Receive, most: int) -> str:
-    """Read a short body. Raises Refused when it is longer than `most` bytes."""
+    """Read a short body. Raises Refused when it is longer than `most` bytes, or drips."""
     body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > most:
-            raise Refused(Close.TOO_LARGE, f"at most {most} bytes")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await receive()
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > most:
+                    raise Refused(Close.TOO_LARGE, f"at most {most} bytes")
+    except TimeoutError:
+        raise Refused(Close.IDLE, "the body did not come in time") from None
     return body.decode("utf-8", "replace")
