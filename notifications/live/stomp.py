@@ -20,10 +20,9 @@ from notifications.live.connection import Connection, Visitor
 from notifications.live.door import let_in
 from notifications.live.following import act
 from notifications.live.hub import Hub
-from notifications.live.protocol import Ack, BadMessage, Close, Refused, Unsubscribe
+from notifications.live.protocol import SUBSCRIPTIONS, Ack, BadMessage, Close, Refused, Unsubscribe
 
 SUBPROTOCOL = "v12.stomp"
-MOST = protocol.SUBSCRIPTIONS  # ids; several may follow one topic
 OUR_BEAT_MS = (protocol.PING_SECONDS + 5) * 1000  # how long we may be silent: a ping, and a slow second
 THEIR_BEAT_MS = protocol.PING_SECONDS * 1000  # how often somebody who promised beats has to say something
 CONNECT_SECONDS = 10.0  # from the socket's opening to its CONNECT
@@ -131,7 +130,7 @@ class Stomp(Connection):
             self.refuse(Close.BAD_MESSAGE, str(error))
 
     async def _do(self, command: str, name: str, headers: dict[str, str]) -> None:
-        if command == "SUBSCRIBE" and name and name not in self._followed and len(self._followed) < MOST:
+        if command == "SUBSCRIBE" and name and name not in self._followed and len(self._followed) < SUBSCRIPTIONS:
             if (asked := DESTINATION.fullmatch(headers.get("destination", ""))) is None:
                 raise BadMessage("a destination is /topic/orders/ and the order's id")
             topic = self._followed[name] = f"{asked[1]}/{asked[2]}"
