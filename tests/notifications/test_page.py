@@ -225,6 +225,19 @@ def test_without_a_socket_nothing_is_missed_when_the_line_is_cut(page, elsewhere
     assert page.evaluate("window.frames_.every((version, i, all) => !i || version > all[i - 1])")
 
 
+def test_being_woken_ends_the_wait(page):
+    """Online again, or looked at again: it does not sit out a pause that had grown long."""
+    page.goto(f"http://127.0.0.1:{page.server.port}/program")
+    page.wait_for_function("window.line.by === 'socket'")
+    page.server.blocked.update({"/live/ws", "/live/sse", "/live/poll"})
+    page.evaluate("window.line.tries = 20")  # then a pause is four seconds at least
+    page.server.cut()
+    page.wait_for_function("!window.line.by && !window.line.opening && window.line.timer")
+    page.server.blocked.clear()
+    page.evaluate("window.line.wake()")
+    page.wait_for_function("window.line.by === 'socket' && window.line.silentMs < 3000", timeout=3_000)
+
+
 def test_a_topic_that_ends_is_told_and_the_rest_goes_on(page, elsewhere):
     page.goto(f"http://127.0.0.1:{page.server.port}/program")
     page.wait_for_function("window.states.at(-1) === 'socket'")

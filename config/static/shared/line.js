@@ -17,7 +17,7 @@
  *     headers: for long-poll, such as {"X-Api-Key": …}. ways: which, in order. climb: [ms, …] between tries to climb.
  * follow(topic, {version, frame, lost, repeats})   version: what is shown already. frame(frame, isNews, version): version 0
  *     when it says nothing about this topic; frames that are no news come only with `repeats`. lost(code): it cannot be followed (any more).
- * again(topic, version) · unfollow(topic) · shown(position) · wake() · close()
+ * again(topic, version) · unfollow(topic) · shown(position): what is on the screen · wake() · close() · by · silentMs
  * Events: state {open, by} · heard · clock {at} (server time in ms) · refused {code} (4401: sign in again).
  */
 const PROTOCOL = "lockstep.v1";
@@ -214,6 +214,7 @@ export class Line extends EventTarget {
     this.failed = 0; // how often in a row it did not greet
     this.proven = new Set(); // ways that have worked
     this.tries = 0; // since a frame was heard
+    this.heardAt = 0;
     this.climbs = 0;
     this.isWanted = true;
     this.check = setInterval(() => this.#isSilent() && this.#cut(), 5_000);
@@ -244,10 +245,25 @@ export class Line extends EventTarget {
   wake() {
     this.isWanted = true;
     this.tries = 0;
-    if (!this.carrier) {
+    if (this.#isSilent()) {
+      this.#cut(); // a line that slept through its pings is none
+    }
+    if (!this.carrier && !this.opening) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
       this.rung = this.failed = 0;
       this.#connect();
     }
+  }
+
+  /* The way that is open now, or nothing while reconnecting. */
+  get by() {
+    return this.carrier && this.ways[this.rung];
+  }
+
+  /* How long the server has said nothing; while a line is open it speaks at least each 20 s. */
+  get silentMs() {
+    return Date.now() - this.heardAt;
   }
 
   close() {
