@@ -7,13 +7,20 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from config.ground.problems import MEDIA_TYPE
+from notifications.seal.note import HEADER
 from orders.api.limits import WriteThrottle
 
-WEBHOOK_HEADERS = {
+SIGNED = {
     "webhook-id": "The same on every retry of one message.",
     "webhook-timestamp": "Seconds since 1970 of this attempt.",
     "webhook-signature": "`v1,<base64 HMAC-SHA256 of id.timestamp.body>`, several while a secret rotates.",
 }
+CARRIED = {
+    HEADER: "The newest signed checkpoint of our log when this attempt was made: base64 of a C2SP signed note "
+    "(origin, size, root, Ed25519 signature). Keep it: if we ever rewrote the log, an export would not fit it.",
+    "traceparent": "W3C trace context of the request that made it happen.",
+}
+WEBHOOK_HEADERS = SIGNED | CARRIED
 JSON = "application/json"
 
 urlpatterns = [
@@ -36,7 +43,7 @@ def add_callback_headers(result: dict[str, Any], **_context: Any) -> dict[str, A
                         {
                             "in": "header",
                             "name": name,
-                            "required": True,
+                            "required": name in SIGNED,
                             "description": words,
                             "schema": {"type": "string"},
                         }

@@ -40,6 +40,7 @@ BEAT = {
     "apply_unapplied": Beat("payments.tasks.apply_unapplied", 30, queue="money"),
     "reconcile": Beat("payments.tasks.reconcile", crontab(minute=7), queue="slow"),
     "tell_of_failing_endpoints": Beat("orders.tasks.tell_of_failing_endpoints", 60, queue="slow"),
+    "forget_settled_messages": Beat("notifications.tasks.forget_settled_messages", crontab(minute=37), queue="slow"),
     "resume_key_imports": Beat("orders.tasks.resume_key_imports", 30, queue="slow"),
 }
 app.conf.beat_schedule = {name: beat.entry() for name, beat in BEAT.items()}

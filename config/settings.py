@@ -331,6 +331,7 @@ LIVE_TOPICS_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_TOPICS_PER_ACCOUNT", 1_000, l
 LIVE_TOPICS_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_TOPICS_PER_ADDRESS", 10_000, least=1)
 LIVE_CONNECTS_PER_ACCOUNT = env.whole("LOCKSTEP_LIVE_CONNECTS_PER_ACCOUNT", 1_200, least=1)  # a minute; polls count
 LIVE_CONNECTS_PER_ADDRESS = env.whole("LOCKSTEP_LIVE_CONNECTS_PER_ADDRESS", 12_000, least=1)
+WEBHOOK_KEEP_DAYS = env.whole("LOCKSTEP_WEBHOOK_KEEP_DAYS", 90, least=31)  # settled messages; forms offer 31 days
 SEAL_ORIGIN = f"{PUBLIC_URL.partition('://')[2]}/log"  # names the log in its checkpoints
 API_MENU_SECONDS = 15  # how old a cached menu may be; live frames are faster
 SPECTACULAR_SETTINGS = {

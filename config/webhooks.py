@@ -1,11 +1,13 @@
 """What programs are told: event type → body function, and who hears it; `manage.py relay` runs the outbox.
 
 Every endpoint that follows the event's topic hears its body, and so does the address that the order itself named.
-That address also hears what stands in BESIDES, first and at a path of its own.
+That address also hears what stands in BESIDES, first and at a path of its own. Every try carries the newest signed
+checkpoint of the log away: held by others, it shows if the log was ever rewritten.
 """
 
+from notifications.seal import note, proofs
 from notifications.webhooks.outbox import Besides, Body, Outbox
-from notifications.webhooks.sender import Wake
+from notifications.webhooks.sender import Stamp, Wake
 from orders import callbacks
 
 BODIES: dict[str, Body] = {
@@ -19,6 +21,13 @@ BODIES: dict[str, Body] = {
     "order.cancelled": callbacks.status_change,
 }
 BESIDES = {"order.confirmed": Besides("/order-status", callbacks.status_update)}
+
+
+def stamp() -> Stamp:
+    """What a try carries: the newest checkpoint, once there is one."""
+    newest = proofs.latest()
+    return Stamp(newest.size, {note.HEADER: note.in_a_line(newest.note)}) if newest else Stamp()
+
 
 wake = Wake()
 outbox = Outbox(BODIES, callbacks.named_address, BESIDES, wake)

@@ -101,7 +101,10 @@ class ReaderCursor(models.Model):
 
 
 class ParkedEvent(models.Model):
-    """An event that a reader could not handle, or one of the same stream waiting behind it (`tries` 0)."""
+    """An event that a reader could not handle, or one of the same stream waiting behind it (`tries` 0).
+
+    `is_skipped`: it could never succeed, and a person said so; it was passed over without being handled.
+    """
 
     reader = models.CharField(max_length=40)
     position = models.BigIntegerField()
@@ -111,10 +114,14 @@ class ParkedEvent(models.Model):
     parked_at = models.DateTimeField(default=timezone.now)
     next_try_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    is_skipped = models.BooleanField(default=False)
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["reader", "position"], name="parked_once_a_reader"),
+            models.CheckConstraint(
+                name="skipped_is_resolved", condition=Q(is_skipped=False) | Q(resolved_at__isnull=False)
+            ),
         ]
         indexes: ClassVar = [
             models.Index(

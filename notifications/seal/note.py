@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ED25519 = b"\x01"  # the note format's number for this kind of signature
+HEADER = "lockstep-checkpoint"  # carries a note in one line, as base64
 
 
 class Checkpoint(NamedTuple):
@@ -45,6 +46,19 @@ class Signer:
         text = f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n"
         signed = _key_id(self.origin, self.public) + self._key.sign(text.encode())
         return f"{text}\n— {self.origin} {base64.b64encode(signed).decode()}\n"
+
+
+def in_a_line(note: str) -> str:
+    """The note as HEADER carries it: a header has one line of ASCII."""
+    return base64.b64encode(note.encode()).decode()
+
+
+def from_a_line(text: str) -> str:
+    """The note that `in_a_line` wrapped. Raises BadNote."""
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        raise BadNote("the header is no base64 of a text") from None
 
 
 def open_note(note: str, key: str) -> Checkpoint:

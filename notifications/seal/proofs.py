@@ -1,6 +1,6 @@
 """Proofs for people and programs: that events are in the sealed log, and that the log only ever grew.
 
-Pages and the addresses of notifications/seal/urls.py ask; verifier.py checks the answers without us.
+Receipts, webhooks and orders/api ask; verifier.py checks the answers without us.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,12 +1,13 @@
 """Checks an exported log, or the proof of one order, without Lockstep: Python 3.11 and `cryptography`, nothing else.
 
-    python verifier.py log.jsonl --key 'shop.example/log+4a1f…+AW…' [--checkpoint note.txt …]
-    python verifier.py proof.json --key '…'
+    python verifier.py log.jsonl --key 'shop.example/log+4a1f…+AW…' [--checkpoint FILE …]
+    python verifier.py proof.json --key '…' [--checkpoint FILE …]
 
-Take the key, and checkpoints to compare with, from outside: from a webhook's header, a receipt, a colleague. Without
---key the file's own is believed, and said so. Checked are: every leaf, in the one spelling, leads to every signed
-root; positions and versions have no gap; what events say fits their commitment; only legal steps; no card key twice.
-Ends with 0 and a summary, or with 1 and the first position that is wrong.
+Take the key, and checkpoints to compare with, from outside: from webhooks, a receipt, a colleague. FILE is one signed
+note, or any number of webhook headers `lockstep-checkpoint`, one a line. Without --key the file's own is believed, and
+said so. Checked are: every leaf, in the one spelling, leads to every signed root; positions and versions have no gap;
+what events say fits their commitment; only legal steps; no card key twice. Ends with 0 and a summary, with 1 and the
+first position that is wrong, or with 2 when the file is no log and no proof.
 """
 
 import argparse
@@ -109,6 +110,7 @@ class Log:
         self.outside = outside
         self.tree = Tree()
         self.proven = 0  # positions up to the last checkpoint that fitted
+        self.held = 0  # the same, of those from outside: who signs again makes the log's own fit
         self.checkpoints = 0
         self.versions: dict[str, int] = {}
         self.status: dict[str, str] = {}
@@ -132,7 +134,8 @@ class Log:
             self.status[told["stream"]] = FORGOTTEN
         self.tree.add(leaf)
         if position in self.outside:
-            self._fits(position, self.outside[position], "the checkpoint from outside")
+            self._fits(self.held, position, self.outside[position], "the checkpoint from outside")
+            self.held = self.proven = position
 
     def checkpoint(self, note: str) -> None:
         """Check a checkpoint against everything before it. Raises Wrong."""
@@ -141,15 +144,15 @@ class Log:
             raise Wrong(f"position {self.tree.size + 1} is missing: a checkpoint covers {size}")
         if size != self.tree.size:
             raise Wrong(f"a checkpoint of {size} stands behind position {self.tree.size}")
-        self._fits(size, root, "the signed checkpoint")
+        self._fits(self.proven, size, root, "the signed checkpoint")
+        self.proven = size
         self.checkpoints += 1
 
-    def _fits(self, size: int, root: bytes, what: str) -> None:
+    def _fits(self, before: int, size: int, root: bytes, what: str) -> None:
         if root != self.tree.root:
-            first = self.proven + 1
+            first = before + 1
             where = f"position {first}" if first == size else f"positions {first} to {size}"
             raise Wrong(f"{where}: the entries do not lead to the root of {what} over {size}")
-        self.proven = size
 
     def _version(self, position: int, told: dict[str, Any]) -> None:
         wanted = self.versions.get(told["stream"], 0) + 1
@@ -176,10 +179,20 @@ class Log:
         self.status[stream] = status
 
 
+def roots_of(notes: Iterable[str], key: str) -> dict[int, bytes]:
+    """Size → root of checkpoints from outside. Raises Wrong, also when two of one size differ."""
+    roots: dict[int, bytes] = {}
+    for note in notes:
+        size, root = read_note(note, key)
+        if roots.setdefault(size, root) != root:
+            raise Wrong(f"positions 1 to {size}: two checkpoints from outside of {size} differ, so there were two logs")
+    return roots
+
+
 def check_log(lines: Iterator[dict[str, Any]], key: str, notes: Iterable[str]) -> str:
     """Check an export; returns the summary. Raises Wrong."""
     head = next(lines)
-    outside = dict(read_note(note, key or head["key"]) for note in notes)
+    outside = roots_of(notes, key or head["key"])
     log = Log(key or head["key"], outside)
     for line in lines:
         if line["kind"] == "event":
@@ -193,13 +206,16 @@ def check_log(lines: Iterator[dict[str, Any]], key: str, notes: Iterable[str]) -
     unsigned = log.tree.size - log.proven
     return (
         f"{log.tree.size} entries of {len(log.versions)} streams, {log.checkpoints} checkpoints: nothing was changed"
+        + (f", {len(outside)} checkpoints from outside fit" if outside else "")
         + (f" ({unsigned} newest not signed yet)" if unsigned else "")
     )
 
 
-def check_proof(proof: dict[str, Any], key: str) -> str:
+def check_proof(proof: dict[str, Any], key: str, notes: Iterable[str] = ()) -> str:
     """Check the proof of one order; returns the summary. Raises Wrong."""
     size, root = read_note(proof["note"], key or proof["key"])
+    if roots_of(notes, key or proof["key"]).get(size, root) != root:
+        raise Wrong(f"positions 1 to {size}: the proof's checkpoint of {size} is not the one from outside")
     for entry in proof["entries"]:
         told = json.loads(entry["leaf"])
         if told["position"] != entry["index"] + 1:
@@ -232,22 +248,29 @@ def main() -> int:
     parser.add_argument("--key", default="", help="origin+id+base64, from outside")
     parser.add_argument("--checkpoint", action="append", default=[], type=Path, help="a signed note from outside")
     options = parser.parse_args()
-    notes = [path.read_text(encoding="utf-8") for path in options.checkpoint]
     if not options.key:
         print("No --key: the key in the file is believed, so this only shows that the file fits itself.")
     try:
+        notes = [note for path in options.checkpoint for note in notes_in(path.read_text(encoding="utf-8"))]
         with options.file.open(encoding="utf-8") as file:
             first = json.loads(next(file))
             if "entries" in first:
-                print(check_proof(first, options.key))
+                print(check_proof(first, options.key, notes))
             else:
                 print(check_log(_lines(first, file), options.key, notes))
     except Wrong as wrong:
         print(f"NOT WHAT WAS SIGNED: {wrong}")
         return 1
-    except (ValueError, KeyError, TypeError, StopIteration) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, StopIteration, RecursionError) as error:
         unreadable(options.file, error)
     return 0
+
+
+def notes_in(text: str) -> list[str]:
+    """The notes of a file: one as it was signed, or headers of webhooks, one a line."""
+    if "\n\n" in text.strip():
+        return [text]
+    return [base64.b64decode(line, validate=True).decode() for line in text.split()]
 
 
 def _lines(first: dict[str, Any], rest: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock, vault
@@ -19,6 +19,7 @@ from notifications.webhooks.models import Circuit, Endpoint, RegisteredHost
 
 State = Endpoint.State
 MOST = 20  # endpoints of one account
+LOCK = 0x3EB_0001  # advisory, with the account: who gives it an address
 LONGEST_OVERLAP = timedelta(days=7)
 DISABLED = frozenset({State.GONE, State.STOPPED})
 
@@ -80,6 +81,7 @@ def add(account: str, topic: str, url: str, *, hears_all: bool = True, by: By) -
     Refuses with `webhook_url_invalid`, `webhook_private`, `webhook_exists` or `webhook_too_many`.
     """
     host = hosts.check_endpoint(url)
+    _one_at_a_time(account)
     mine = Endpoint.objects.filter(account=account).exclude(state=State.REMOVED)
     if mine.filter(url=url).exists():
         raise EndpointThere(field="url")
@@ -100,6 +102,7 @@ def change_url(endpoint_id: str, url: str, *, by: By) -> Endpoint:
     host = hosts.check_endpoint(url)
     if url == endpoint.url:
         return endpoint
+    _one_at_a_time(endpoint.account)
     if Endpoint.objects.filter(account=endpoint.account, url=url).exclude(state=State.REMOVED).exists():
         raise EndpointThere(field="url")
     before = endpoint.host
@@ -180,7 +183,7 @@ def remove(endpoint_id: str, *, by: By) -> None:
     """Take it away with what still waits; its host may no longer be named by orders unless another endpoint has it."""
     endpoint = found(endpoint_id)
     endpoint.state, endpoint.challenge_at = State.REMOVED, None
-    endpoint.old_secret_sealed, endpoint.old_signs_until = b"", None
+    endpoint.secret_sealed, endpoint.old_secret_sealed, endpoint.old_signs_until = b"", b"", None
     endpoint.save()
     now = clock.now()
     waiting = endpoint.messages.filter(state="WAITING")
@@ -218,10 +221,11 @@ def signer_for(account: str, url: str) -> Endpoint | None:
     host = hosts.judge(url).host
     if not RegisteredHost.objects.filter(account=account, host=host).exists():
         return None
-    mine = Endpoint.objects.filter(account=account, host=host, proved_at__isnull=False).exclude(state=State.REMOVED)
-    known = list(mine.order_by("id"))
-    if known:
-        return next((one for one in known if one.url == url), known[0])
+    if known := _proved_at(account, host, url):
+        return known
+    _one_at_a_time(account)
+    if known := _proved_at(account, host, url):
+        return known
     scheme = url.partition("://")[0]
     endpoint = Endpoint(
         account=account, topic=f"customer/{account}", url=f"{scheme}://{host}/", host=host, hears_all=False,
@@ -257,6 +261,18 @@ def tell(endpoint: Endpoint, kind: str, by: By, **facts: Any) -> None:
             account=by.account,
         )
     )
+
+
+def _proved_at(account: str, host: str, url: str) -> Endpoint | None:
+    mine = Endpoint.objects.filter(account=account, host=host, proved_at__isnull=False).exclude(state=State.REMOVED)
+    known = list(mine.order_by("id"))
+    return next((one for one in known if one.url == url), known[0] if known else None)
+
+
+def _one_at_a_time(account: str) -> None:
+    """Let nobody else give this account an address until the transaction ends: two at once would both count too few."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK, account])
 
 
 def _give_secret(endpoint: Endpoint, make: Callable[[], str] = signing.new_secret) -> str:

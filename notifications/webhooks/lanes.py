@@ -13,7 +13,7 @@ from config.ground import clock
 from notifications.webhooks.models import Endpoint, Message
 
 HEARING = (
-    "SELECT id, host, state = 'WORKING', hears_all AND topic = ANY(%s) FROM notifications_endpoint "
+    "SELECT id, public_id, host, state = 'WORKING', hears_all AND topic = ANY(%s) FROM notifications_endpoint "
     "WHERE (topic = ANY(%s) AND hears_all OR id = %s) AND proved_at IS NOT NULL AND state <> 'REMOVED' "
     "ORDER BY id FOR SHARE"
 )
@@ -41,6 +41,7 @@ class Hearer(NamedTuple):
     """An endpoint that is to be told something; `hears_all` off: it only signs for an address that an order named."""
 
     pk: int
+    public_id: str
     host: str
     is_working: bool
     hears_all: bool

@@ -19,7 +19,7 @@ def new_endpoint_id() -> str:
 
 
 def new_message_id() -> str:
-    """A fresh `msg_…`: the webhook-id, the same on every try."""
+    """A fresh `msg_…`: the webhook-id, the same on every try. What outbox.py writes has one that can be made again."""
     return ids.new_id("msg")
 
 
@@ -181,6 +181,7 @@ class Message(models.Model):
             models.Index(fields=["host", "sending_until"], name="message_sent_now", condition=~Q(sending_until=None)),
             models.Index(fields=["endpoint", "state", "position"], name="message_list"),
             models.Index(fields=["stream", "position"], name="message_of_stream"),
+            models.Index(fields=["settled_at"], name="message_settled", condition=Q(settled_at__isnull=False)),
         ]
         triggers: ClassVar = [
             pgtrigger.ReadOnly(
@@ -199,7 +200,10 @@ class Message(models.Model):
 
 
 class Attempt(models.Model):
-    """One try to say a message: what was answered (`status`), or why there was no answer (`error`), and how fast."""
+    """One try to say a message: what was answered (`status`), or why there was no answer (`error`), and how fast.
+
+    `checkpoint` is the size of the signed checkpoint that this try carried away; empty before the first was signed.
+    """
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
     at = models.DateTimeField(default=clock.now)
@@ -207,6 +211,7 @@ class Attempt(models.Model):
     error = models.CharField(max_length=200, blank=True)
     ms = models.PositiveIntegerField(default=0)
     reply = models.CharField(max_length=500, blank=True)
+    checkpoint = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["id"]

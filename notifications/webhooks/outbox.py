@@ -12,10 +12,11 @@ import httpx
 import orjson
 from django.db import transaction
 
-from config.ground import clock
+from config.ground import clock, ids
 from notifications.log import Heard
 from notifications.webhooks import lanes
 from notifications.webhooks.endpoints import signer_for
+from notifications.webhooks.lanes import Hearer
 from notifications.webhooks.models import Endpoint, Message
 
 READER = "webhooks"  # its name in config/events.py
@@ -59,25 +60,39 @@ class Outbox:
         document = self.bodies[event.type](event) if hearers else None
         if document is None:
             return
-        said = [_message(event, one.pk, one.host, "", document) for one in hearers if one.hears_all]
+        said = [_message(event, one, "", document) for one in hearers if one.hears_all]
         if named and signer:
             said += self._for_named(event, signer, named.url, document, said)
         _write(event, said, {one.pk for one in hearers if one.is_working})
         transaction.on_commit(self.wake, robust=True)
 
     def again(self, event: Heard, endpoint: Endpoint) -> bool:
-        """Say one event again to an endpoint that the caller has locked; whether there was something to say."""
-        old = list(Message.objects.filter(endpoint=endpoint, position=event.position))
-        if not old and endpoint.hears_all and endpoint.topic in {event.stream, *event.topics}:
-            document = self.bodies[event.type](event)
-            if document is None:
-                return False
-            Message.objects.bulk_create([_message(event, endpoint.pk, endpoint.host, "", document)])
-        elif not old:
+        """Say one event again to an endpoint that the caller has locked; whether there was something to say.
+
+        What it was told is reset; what was forgotten since, or never said, is made anew, with the id that it has.
+        """
+        old = list(Message.objects.filter(endpoint=endpoint, position=event.position).values_list("pk", flat=True))
+        said = self._said_by(event, endpoint)
+        if not old and not said:
             return False
-        reset(Message.objects.filter(pk__in=[message.pk for message in old]))
+        Message.objects.bulk_create(said, ignore_conflicts=True)
+        reset(Message.objects.filter(pk__in=old))
         lanes.arrange(endpoint, event.stream)
         return True
+
+    def _said_by(self, event: Heard, endpoint: Endpoint) -> list[Message]:
+        """Everything that this endpoint has to say of an event."""
+        named = self.address_of(event)
+        signer = signer_for(named.account, named.url) if named and named.account == endpoint.account else None
+        hears = endpoint.hears_all and endpoint.topic in {event.stream, *event.topics}
+        signs = named is not None and signer is not None and signer.pk == endpoint.pk
+        document = self.bodies[event.type](event) if hears or signs else None
+        if document is None:
+            return []
+        said = [_message(event, endpoint, "", document)] if hears else []
+        if named and signs:
+            said += self._for_named(event, endpoint, named.url, document, said)
+        return said
 
     def _for_named(
         self, event: Heard, signer: Endpoint, url: str, document: Mapping[str, Any], said: Iterable[Message]
@@ -87,10 +102,10 @@ class Outbox:
         first = self.besides.get(event.type)
         if first is not None:
             below = first.body(event)
-            found += [_message(event, signer.pk, signer.host, _below(url, first.path), below)] if below else []
+            found += [_message(event, signer, _below(url, first.path), below)] if below else []
         told = {message.endpoint_id for message in said}
         if not (signer.pk in told and signer.url == url):
-            found.append(_message(event, signer.pk, signer.host, url, document))
+            found.append(_message(event, signer, url, document))
         return found
 
 
@@ -110,9 +125,11 @@ def _write(event: Heard, said: list[Message], working: set[int]) -> None:
     Message.objects.bulk_create(said, ignore_conflicts=True)  # a replay may have been here first
 
 
-def _message(event: Heard, endpoint: int, host: str, url: str, document: Mapping[str, Any]) -> Message:
+def _message(event: Heard, to: Endpoint | Hearer, url: str, document: Mapping[str, Any]) -> Message:
+    """Its id follows from what it says to whom: made again, it is the same one to its receiver."""
     return Message(
-        endpoint_id=endpoint, host=host, url=url, type=event.type, stream=event.stream, version=event.version,
+        public_id=ids.derived_id("msg", to.public_id, event.position, url),
+        endpoint_id=to.pk, host=to.host, url=url, type=event.type, stream=event.stream, version=event.version,
         position=event.position, body=orjson.dumps(document).decode(), traceparent=event.traceparent,
     )  # fmt: skip
 

@@ -8,9 +8,10 @@ transaction. Killed at any point it loses nothing: claims run out, and the same 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Event as Flag
 from typing import TypeVar
 
@@ -35,6 +36,14 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What every try carries besides its signature: headers that show how far the log is sealed (`size` positions)."""
+
+    size: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Wake:
     """Tells the sender that there is something new, from any thread; says nothing while nobody listens."""
 
@@ -56,9 +65,17 @@ class Wake:
 class Sender:
     """One relay's sender; several relays share the work by claims."""
 
-    def __init__(self, outbox: Outbox, wake: Wake, *, transport: Callable[[], Transport] = Transport) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        wake: Wake,
+        *,
+        stamp: Callable[[], Stamp] = Stamp,
+        transport: Callable[[], Transport] = Transport,
+    ) -> None:
         self._outbox = outbox
         self._wake = wake
+        self._stamp = stamp
         self._make_transport = transport
         self._database = ThreadPoolExecutor(1, thread_name_prefix="webhooks-db")
         self._outcomes: list[Outcome] = []
@@ -89,8 +106,9 @@ class Sender:
         try:
             await self._settle()
             claimed = await self._ask(settling.claim, MOST_AT_ONCE - len(self._running))
+            stamp = await self._ask(self._stamp) if claimed else Stamp()
             for message in claimed:
-                self._begin(self._send(message))
+                self._begin(self._send(message, stamp))
             more = await self._care()
         except Error as error:
             logger.warning("webhooks pause: %s", error)
@@ -119,7 +137,7 @@ class Sender:
         now, more = time.monotonic(), False
         if now - self._looked >= LOOK:
             for asked in await self._ask(proving.claim):
-                self._begin(self._prove(asked))
+                self._begin(self._prove(asked, await self._ask(self._stamp)))
             more = await self._ask(resending.prepare, self._outbox)
             self._looked = 0.0 if more else now
         if now - self._cared >= CARE:
@@ -148,18 +166,20 @@ class Sender:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _send(self, message: Claimed) -> None:
+    async def _send(self, message: Claimed, stamp: Stamp) -> None:
         at = clock.now()
-        headers = signing.headers(message.secrets, message.public_id, int(at.timestamp()), message.body)
+        headers = dict(stamp.headers)
+        headers |= signing.headers(message.secrets, message.public_id, int(at.timestamp()), message.body)
         if message.traceparent:
             headers["traceparent"] = message.traceparent
         answer = await self._transport.post(message.url, headers, message.body)
-        self._outcomes.append(Outcome(message, answer, at))
+        self._outcomes.append(Outcome(message, answer, at, stamp.size))
         self._news.set()
 
-    async def _prove(self, asked: Asked) -> None:
+    async def _prove(self, asked: Asked, stamp: Stamp) -> None:
         body = orjson.dumps({"eventType": "webhook.challenge", "payload": {"challenge": asked.token}})
-        headers = signing.headers(asked.secrets, ids.new_id("msg"), int(clock.now().timestamp()), body)
+        headers = dict(stamp.headers)
+        headers |= signing.headers(asked.secrets, ids.new_id("msg"), int(clock.now().timestamp()), body)
         answer = await self._transport.post(asked.url, headers, body)
         self._proofs.append((asked, answer))  # not before: a round may have begun a new list meanwhile
         self._news.set()
@@ -173,6 +193,6 @@ def _hang_up() -> None:
     connection.close()
 
 
-def run(stop: Flag, outbox: Outbox, wake: Wake) -> None:
+def run(stop: Flag, outbox: Outbox, wake: Wake, stamp: Callable[[], Stamp]) -> None:
     """What the relay's thread runs."""
-    asyncio.run(Sender(outbox, wake).run(stop))
+    asyncio.run(Sender(outbox, wake, stamp=stamp).run(stop))

@@ -68,11 +68,12 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How sending one claimed message went, and when it began."""
+    """How sending one claimed message went, when it began, and over how many positions the carried checkpoint was."""
 
     claimed: Claimed
     answer: Answer
     at: datetime
+    checkpoint: int | None = None
 
 
 def claim(most: int) -> list[Claimed]:
@@ -151,7 +152,7 @@ def _attempt(outcome: Outcome) -> Attempt:
     reply = answer.reply.decode(errors="replace").replace("\0", "")[:500]
     return Attempt(
         message_id=outcome.claimed.pk, at=outcome.at, status=answer.status, error=answer.error[:200].replace("\0", ""),
-        ms=answer.ms, reply=reply,
+        ms=answer.ms, reply=reply, checkpoint=outcome.checkpoint,
     )  # fmt: skip
 
 

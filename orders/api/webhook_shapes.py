@@ -89,6 +89,9 @@ class AttemptShape(serializers.Serializer[Any]):
     status = serializers.IntegerField(allow_null=True)
     error = serializers.CharField()
     milliseconds = serializers.IntegerField()
+    checkpoint = serializers.IntegerField(
+        allow_null=True, help_text="positions under the signed checkpoint that this try carried"
+    )
 
 
 class MessageShape(serializers.Serializer[Any]):
@@ -175,7 +178,13 @@ def message(found: Message, key: str) -> dict[str, Any]:
 
 
 def _attempt(attempt: Attempt) -> dict[str, Any]:
-    return {"at": _iso(attempt.at), "status": attempt.status, "error": attempt.error, "milliseconds": attempt.ms}
+    return {
+        "at": _iso(attempt.at),
+        "status": attempt.status,
+        "error": attempt.error,
+        "milliseconds": attempt.ms,
+        "checkpoint": attempt.checkpoint,
+    }
 
 
 def _iso(moment: Any) -> str | None:

@@ -20,7 +20,9 @@ def listening():
 
     def start(secrets=(), **answers):
         said = []
-        server = sink_command.serve(0, say=said.append, secrets=lambda: list(secrets), **answers)
+        server = sink_command.serve(
+            0, say=said.append, secrets=lambda: list(secrets), keep=lambda header: "", **answers
+        )
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         running.append((server, thread))

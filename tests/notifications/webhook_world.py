@@ -13,7 +13,7 @@ from notifications.log.readers import Reader
 from notifications.models import Circuit, Endpoint, Event, Message, RegisteredHost
 from notifications.webhooks import endpoints, signing
 from notifications.webhooks.outbox import READER, Named, Outbox
-from notifications.webhooks.sender import Sender, Wake
+from notifications.webhooks.sender import Sender, Stamp, Wake
 from notifications.webhooks.transport import Transport
 from tests.notifications.conftest import happen, wait_for
 
@@ -71,10 +71,15 @@ def make_endpoint(url, *, account="usr_a", topic=TOPIC, **fields):
 
 
 @contextmanager
-def sending(outbox=None, *, wall_seconds=1.0, wake=None, **options):
+def sending(outbox=None, *, wall_seconds=1.0, wake=None, stamp=Stamp, **options):
     """A running sender."""
     stop, wake = threading.Event(), wake or Wake()
-    sender = Sender(outbox or make_outbox(), wake, transport=lambda: Transport(wall_seconds=wall_seconds, **options))
+    sender = Sender(
+        outbox or make_outbox(),
+        wake,
+        stamp=stamp,
+        transport=lambda: Transport(wall_seconds=wall_seconds, **options),
+    )
     thread = threading.Thread(target=lambda: asyncio.run(sender.run(stop)))
     thread.start()
     try:

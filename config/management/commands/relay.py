@@ -33,7 +33,7 @@ class Command(BaseCommand):
             "sequencer": lambda: sequencer.run(stop, numbered),
             "readers": lambda: readers.run(stop, READERS, numbered),
             "seal": lambda: sealing.run(stop),
-            "webhooks": lambda: sender.run(stop, webhooks.outbox, webhooks.wake),
+            "webhooks": lambda: sender.run(stop, webhooks.outbox, webhooks.wake, webhooks.stamp),
             "letters": lambda: post.run(stop, letters.office, letters.wake),
         }
         threads = [threading.Thread(target=loop, name=name) for name, loop in loops.items()]

@@ -1,10 +1,12 @@
-"""`manage.py webhook-sink`: a receiver to try webhooks out with; it prints what it gets, and whether it is ours."""  # noqa: N999 - the command's name
+"""`manage.py webhook-sink`: a receiver to try webhooks out with; says what it gets, whether it is ours, keeps seals."""  # noqa: N999 - the command's name
 
 import json
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +15,9 @@ from django.db import close_old_connections
 
 from config.ground import clock
 from notifications.models import Endpoint
+from notifications.seal.keeping import Kept
+from notifications.seal.note import HEADER
+from notifications.seal.sealing import signer
 from notifications.webhooks import signing
 
 DEFAULT_PORT = 8020
@@ -27,6 +32,7 @@ class Receiver(BaseHTTPRequestHandler):
     delay = 0.0
     say: Callable[[str], object]
     secrets: Callable[[], list[str]]
+    keep: Callable[[str], str]  # takes a checkpoint's header, says what it is
 
     def do_POST(self) -> None:
         """Read it, check its signature, print it, answer as told; a challenge is always repeated."""
@@ -34,7 +40,8 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(min(length, ENOUGH))
         name = self.headers.get(signing.ID, "no id")
         type(self).say(
-            f"{clock.now():%H:%M:%S} {self.path} {name} {self._checked(body)}\n  {body.decode(errors='replace')}"
+            f"{clock.now():%H:%M:%S} {self.path} {name} {self._checked(body)}; "
+            f"{type(self).keep(self.headers.get(HEADER, ''))}\n  {body.decode(errors='replace')}"
         )
         token = _challenge(body)
         if not token:
@@ -73,13 +80,18 @@ class Command(BaseCommand):
     help = "Listen for webhooks on this machine, verify and print them (development only)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The answer to give, and how slowly."""
+        """The answer to give, and how slowly; where to keep checkpoints, and whose they must be."""
         parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="default %(default)s")
         parser.add_argument("--status", type=int, default=202, help="what to answer (default %(default)s)")
         parser.add_argument("--delay", type=float, default=0.0, help="seconds before answering")
         parser.add_argument(
             "--secret", action="append", default=[], help="whsec_…; else those of this port's endpoints"
         )
+        parser.add_argument(
+            "--keep", type=Path, default=settings.STATE_DIR / "checkpoints.txt",
+            help="where checkpoints are kept, for verifier.py --checkpoint (default %(default)s)",
+        )  # fmt: skip
+        parser.add_argument("--key", default="", help="the log's public key (default: this installation's)")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve."""
@@ -88,13 +100,25 @@ class Command(BaseCommand):
         given: list[str] = options["secret"]
         port: int = options["port"]
         secrets = (lambda: given) if given else (lambda: _secrets_of(f"localhost:{port}"))
+        kept, lock = self._kept(options["keep"], options["key"] or signer().key), Lock()
+
+        def keep(header: str) -> str:
+            with lock:
+                return kept.take(header)
+
         answers = {"status": options["status"], "delay": options["delay"]}
-        server = serve(port, say=self._say, secrets=secrets, **answers)
+        server = serve(port, say=self._say, secrets=secrets, keep=keep, **answers)
         self._say(f"Listening at http://localhost:{port}/ and answering {options['status']}. Ctrl-C ends it.")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             server.server_close()
+
+    def _kept(self, file: Path, key: str) -> Kept:
+        try:
+            return Kept(file, key)
+        except ValueError as error:
+            raise CommandError(f"{file} holds checkpoints of another log ({error}). Name another file.") from None
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
