@@ -1,13 +1,10 @@
-"""What staff see of the log: every event, read-only, and what readers could not handle, with a retry."""
+"""What staff see of the log: every event, read-only. What can be done stands in orders/admin, with its record."""
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
-from config.ground import clock
-from notifications.models import Event, ParkedEvent, RegisteredHost
+from notifications.models import Event
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -38,33 +35,3 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ["=stream", "=account"]
     ordering = ["-id"]
     show_full_result_count = False
-
-
-@admin.register(ParkedEvent)
-class ParkedEventAdmin(ReadOnlyAdmin):
-    """Events a reader could not handle, the waiting ones first."""
-
-    list_display = ["reader", "stream", "position", "tries", "error", "parked_at", "next_try_at", "resolved_at"]
-    list_filter = ["reader", ("resolved_at", admin.EmptyFieldListFilter)]
-    search_fields = ["=stream"]
-    ordering = ["resolved_at", "reader", "position"]
-    actions = ["retry"]
-
-    @admin.action(description=_("Try again now"))
-    def retry(self, request: HttpRequest, parked: QuerySet[ParkedEvent]) -> None:
-        """Make the chosen streams due: the relay tries them within a second, in order."""
-        streams = set(parked.filter(resolved_at=None).values_list("reader", "stream"))
-        for reader, stream in streams:
-            waiting = ParkedEvent.objects.filter(reader=reader, stream=stream, resolved_at=None)
-            waiting.update(next_try_at=clock.now())
-        self.message_user(
-            request, _("Tried again within a second, in order: {n}.").format(n=len(streams)), messages.SUCCESS
-        )
-
-
-@admin.register(RegisteredHost)
-class RegisteredHostAdmin(ModelAdmin):
-    """Which hosts an integrator may be notified at."""
-
-    list_display = ["account", "host", "registered_at"]
-    search_fields = ["=account", "host"]

@@ -108,3 +108,9 @@ def own_order(person: Person, order_id: str) -> Order:
 def works_at(person: Person, shop_pk: int) -> bool:
     """Whether this person is on the staff of this shop."""
     return person.user_id is not None and ShopStaff.objects.filter(user_id=person.user_id, shop_id=shop_pk).exists()
+
+
+def owns(user_pk: int | None, shop_id: str) -> bool:
+    """Whether this person is an owner of the shop (its public id)."""
+    owners = ShopStaff.objects.filter(role=ShopStaff.Role.OWNER, shop__public_id=shop_id)
+    return user_pk is not None and owners.filter(user_id=user_pk).exists()

@@ -50,6 +50,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Operations"), "pulse"),
         Item(_("Differences"), "scales", "payments.Difference", _open_differences),
         Item(_("Proposed refunds"), "arrow-back", "payments.RefundProposal", _proposed),
+        Item(_("Readers"), "sound", "notifications.ReaderCursor"),
         Item(_("Parked events"), "pause", "notifications.ParkedEvent", _parked),
     ),
     _("Orders"): (

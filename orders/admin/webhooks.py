@@ -6,8 +6,10 @@ The rows are the post office's; the desk stands here because the record of who d
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
@@ -16,14 +18,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 
 from config.ground import clock
 from config.ground.problems import Refusal
-from notifications.models import Attempt, Circuit, Endpoint, Message
-from notifications.webhooks import endpoints, reading, resending
+from notifications.models import Attempt, Circuit, Endpoint, Message, RegisteredHost
+from notifications.webhooks import endpoints, hosts, reading, resending
 from notifications.webhooks.endpoints import By
 from notifications.webhooks.words import MESSAGE
 from orders.admin.readonly import ReadOnlyAdmin
 from orders.models import StaffAction, User
 from orders.roles import role_of
-from orders.services.hands import record_denied, sentence_of
+from orders.services.hands import sentence_of
 
 SHOWN = 50  # messages on an endpoint's page; the list of messages has all
 MAY = "orders.repair_order"
@@ -97,7 +99,6 @@ class EndpointAdmin(ReadOnlyAdmin):
             raise Http404
         does = f"webhook: {message_id or what} {endpoint.public_id}"
         if not user.has_perm(MAY):
-            record_denied(user, role_of(user), does)
             raise PermissionDenied(_("repair webhooks"))
         reason = sentence_of(request.POST.get("reason", ""))
         by = By("staff", user.public_id)
@@ -134,6 +135,71 @@ class CircuitAdmin(ReadOnlyAdmin):
 
     list_display = ["host", "failures", "openings", "open_until"]
     search_fields = ["host"]
+
+
+class HostForm(forms.ModelForm):
+    """A host that support vouches for, as orders would name it, and why."""
+
+    reason = forms.CharField(label=_("What did you see?"), max_length=500)
+
+    class Meta:
+        model = RegisteredHost
+        fields = ("account", "host")
+
+    def clean_host(self) -> str:
+        """The host in the one spelling that orders are compared with; never one that may not be called."""
+        typed = self.cleaned_data["host"].strip()
+        try:
+            return hosts.check_endpoint(typed if "://" in typed else f"https://{typed}/", field="host")
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+
+    def clean_reason(self) -> str:
+        """A sentence."""
+        try:
+            return sentence_of(self.cleaned_data["reason"])
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+
+
+@admin.register(RegisteredHost)
+class RegisteredHostAdmin(ReadOnlyAdmin):
+    """Which hosts an integrator may be notified at; a superuser may add one that cannot prove itself, and remove it."""
+
+    list_display = ["account", "host", "registered_at"]
+    search_fields = ["=account", "host"]
+    form = HostForm
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Django's own permission, which no role has."""
+        return bool(request.user.has_perm("notifications.add_registeredhost"))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """The same."""
+        del obj
+        return bool(request.user.has_perm("notifications.delete_registeredhost"))
+
+    def save_model(self, request: HttpRequest, obj: RegisteredHost, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
+        """With the record of who did it and why."""
+        super().save_model(request, obj, form, change)
+        _record_host(request, "register", obj, form.cleaned_data["reason"])
+
+    def delete_model(self, request: HttpRequest, obj: RegisteredHost) -> None:
+        """With the record of who did it."""
+        _record_host(request, "remove", obj, "Removed on the page of registered hosts.")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RegisteredHost]) -> None:
+        """One by one, each recorded."""
+        for host in queryset:
+            self.delete_model(request, host)
+
+
+def _record_host(request: HttpRequest, verb: str, host: RegisteredHost, reason: str) -> None:
+    user = request.user
+    if isinstance(user, User):
+        does = f"host: {verb} {host.host} of {host.account}"
+        StaffAction.objects.create(user=user, role=role_of(user), does=does[:80], reason=reason)
 
 
 def _line(attempt: Attempt) -> str:

@@ -1,4 +1,7 @@
-"""`/webhooks`: programs manage where they are told; the same services as the shop's page."""
+"""`/webhooks`: programs manage where they are told; the same services as the shop's page.
+
+Everybody who works at a shop may look at its endpoints; only its owners change them.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,10 +16,11 @@ from notifications.models import Endpoint
 from notifications.webhooks import endpoints, reading, resending
 from notifications.webhooks.endpoints import By, EndpointUnknown
 from orders import callbacks
+from orders.access import owns
 from orders.api import shapes, webhook_shapes
 from orders.api.asking import View, checked, principal
 from orders.people import ShopStaff, User
-from orders.services.refusals import ShopUnknown
+from orders.services.refusals import OwnerOnly, ShopUnknown
 
 OF_A_SHOP = OpenApiParameter("restaurantId", str, description="a shop where you work, instead of your own orders")
 ON_CHANGE = OpenApiCallback(
@@ -50,6 +54,18 @@ def mine(request: Request, webhook_id: str) -> Endpoint:
     return found
 
 
+def own(request: Request, webhook_id: str) -> Endpoint:
+    """`mine`, to change it: a shop's only for its owners. Raises EndpointUnknown, OwnerOnly."""
+    endpoint = mine(request, webhook_id)
+    _owners_only(principal(request), endpoint.account)
+    return endpoint
+
+
+def _owners_only(user: User, account: str) -> None:
+    if account != user.public_id and not owns(user.pk, account):
+        raise OwnerOnly
+
+
 def by(request: Request, endpoint: Endpoint | None = None, *, shop_id: str = "") -> By:
     """Who asks, as the log names them."""
     is_shop = bool(shop_id) or (endpoint is not None and endpoint.topic.startswith("board/"))
@@ -80,7 +96,7 @@ class WebhooksView(View):
         operation_id="createWebhook",
         summary="Register an address; the answer holds its secret, this once",
         request=webhook_shapes.WebhookRequest,
-        responses={201: webhook_shapes.WebhookMade, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
+        responses={201: webhook_shapes.WebhookMade, 403: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
         callbacks=[ON_CHANGE],
     )
     def post(self, request: Request) -> Response:
@@ -88,6 +104,7 @@ class WebhooksView(View):
         body = checked(webhook_shapes.WebhookRequest, request.data)
         shop_id = body.get("restaurantId", "")
         account, topic = whose(principal(request), shop_id)
+        _owners_only(principal(request), account)
         who = by(request, shop_id=shop_id)
         made, secret = endpoints.add(account, topic, body["url"], hears_all=body["hearsAll"], by=who)
         location = {"Location": f"/api/v1/webhooks/{made.public_id}"}
@@ -106,19 +123,21 @@ class WebhookView(View):
         operation_id="changeWebhook",
         summary="Move an endpoint to another address, which has to prove itself",
         request=webhook_shapes.WebhookChange,
-        responses={200: webhook_shapes.Webhook, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
+        responses={200: webhook_shapes.Webhook, 403: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def patch(self, request: Request, webhook_id: str) -> Response:
         """What waits goes to the new address once that is proved."""
-        endpoint = mine(request, webhook_id)
+        endpoint = own(request, webhook_id)
         body = checked(webhook_shapes.WebhookChange, request.data)
         endpoints.change_url(webhook_id, body["url"], by=by(request, endpoint))
         return Response(shown(webhook_id), headers=NO_STORE)
 
-    @extend_schema(operation_id="removeWebhook", summary="Remove an endpoint", responses={204: None})
+    @extend_schema(
+        operation_id="removeWebhook", summary="Remove an endpoint", responses={204: None, 403: shapes.PROBLEM}
+    )
     def delete(self, request: Request, webhook_id: str) -> Response:
         """With what still waits for it."""
-        endpoints.remove(webhook_id, by=by(request, mine(request, webhook_id)))
+        endpoints.remove(webhook_id, by=by(request, own(request, webhook_id)))
         return Response(status=204)
 
 
@@ -129,11 +148,11 @@ class SecretView(View):
         operation_id="rotateWebhookSecret",
         summary="Make a new secret; the answer holds it, this once",
         request=webhook_shapes.SecretRequest,
-        responses={200: webhook_shapes.WebhookMade, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
+        responses={200: webhook_shapes.WebhookMade, 403: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         """The old one also signs for `overlapHours`."""
-        endpoint = mine(request, webhook_id)
+        endpoint = own(request, webhook_id)
         body = checked(webhook_shapes.SecretRequest, request.data)
         count = body.get("secretNumber", endpoint.secret_count)
         overlap = timedelta(hours=body["overlapHours"])
@@ -148,11 +167,11 @@ class ResendView(View):
         operation_id="resendMessages",
         summary="Send what waits at once, what was given up again, or everything from a position",
         request=webhook_shapes.ResendRequest,
-        responses={202: webhook_shapes.Resent, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
+        responses={202: webhook_shapes.Resent, 403: shapes.PROBLEM, 409: shapes.PROBLEM, 422: shapes.PROBLEM},
     )
     def post(self, request: Request, webhook_id: str) -> Response:
         """With the same ids, in order per order."""
-        endpoint = mine(request, webhook_id)
+        endpoint = own(request, webhook_id)
         body = checked(webhook_shapes.ResendRequest, request.data)
         who = by(request, endpoint)
         if "fromPosition" in body:
@@ -199,11 +218,11 @@ class MessageView(View):
         operation_id="resendMessage",
         summary="Send one message again, with its id",
         request=None,
-        responses={202: webhook_shapes.MessageShape, 409: shapes.PROBLEM},
+        responses={202: webhook_shapes.MessageShape, 403: shapes.PROBLEM, 409: shapes.PROBLEM},
     )
     def post(self, request: Request, webhook_id: str, message_id: str) -> Response:
         """Tried at once; a message held behind an earlier one is refused."""
-        endpoint = mine(request, webhook_id)
+        endpoint = own(request, webhook_id)
         resending.one(webhook_id, message_id, by=by(request, endpoint))
         found = reading.messages([endpoint]).get(public_id=message_id)
         return Response(webhook_shapes.message(found, reading.word_of(found, clock.now())), status=202)
@@ -216,10 +235,10 @@ def _verb(name: str, summary: str, act: Callable[..., object]) -> type[View]:
         operation_id=f"{name}Webhook",
         summary=summary,
         request=None,
-        responses={200: webhook_shapes.Webhook, 409: shapes.PROBLEM},
+        responses={200: webhook_shapes.Webhook, 403: shapes.PROBLEM, 409: shapes.PROBLEM},
     )
     def post(_self: View, request: Request, webhook_id: str) -> Response:
-        act(webhook_id, by=by(request, mine(request, webhook_id)))
+        act(webhook_id, by=by(request, own(request, webhook_id)))
         return Response(shown(webhook_id), headers=NO_STORE)
 
     return type(f"{name}WebhookView", (View,), {"post": post, "__doc__": summary})

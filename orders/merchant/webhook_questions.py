@@ -18,9 +18,11 @@ from config.ground.problems import Refusal
 from notifications.models import Endpoint
 from notifications.webhooks import endpoints, reading, resending
 from orders import callbacks
+from orders.access import owns
 from orders.catalog.models import Shop
 from orders.merchant.door import at_shop
 from orders.merchant.webhooks import back_to, by, endpoint_of, show_page
+from orders.services.refusals import OwnerOnly
 
 OVERLAPS = ((24, _("24 hours")), (1, _("1 hour")), (168, _("7 days")), (0, _("Not at all: it leaked")))
 SINCES = ((1, _("1 hour")), (24, _("24 hours")), (168, _("7 days")), (744, _("31 days")))
@@ -58,6 +60,8 @@ class PositionForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def add(request: HttpRequest, shop: Shop) -> HttpResponse:
     """Another address; its secret is on the answer's page."""
+    if not owns(request.user.pk, shop.public_id):
+        return show_page(request, shop, refusal=OwnerOnly())
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -78,6 +82,8 @@ def act(request: HttpRequest, shop: Shop, endpoint_id: str, what: str) -> HttpRe
     do = DONE.get(what)
     if do is None or (request.method == "GET" and what not in ASKED):
         raise Http404
+    if not owns(request.user.pk, shop.public_id):
+        return show_page(request, shop, refusal=OwnerOnly())
     if request.method == "GET":
         return ask(request, shop, what, _form(what, endpoint, None), endpoint)
     form = _form(what, endpoint, request.POST)

@@ -1,7 +1,7 @@
 """The shop's programs: which addresses hear of its orders, what waits for them, how each try went.
 
 The endpoints are the post office's (notifications/webhooks); the page stands here because the shop's door does. What
-needs a question first is in webhook_questions.py.
+needs a question first is in webhook_questions.py. Everybody who works here may look, only owners change anything.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,10 @@ from notifications.models import Attempt, Endpoint, Message
 from notifications.webhooks import reading, resending
 from notifications.webhooks.endpoints import By
 from notifications.webhooks.words import MESSAGE, error_in_words
+from orders.access import owns
 from orders.catalog.models import Shop
 from orders.merchant.door import actor_of, at_shop
+from orders.services.refusals import OwnerOnly
 
 A_PAGE = 50
 TABS = {"waiting": "WAITING", "failed": "GIVEN_UP", "all": ""}
@@ -64,6 +66,7 @@ def message(request: HttpRequest, shop: Shop, message_id: str) -> HttpResponse:
         raise Http404
     if request.method == "POST":
         try:
+            owners_only(request, shop)
             resending.one(found.endpoint.public_id, message_id, by=by(request))
         except Refusal as refusal:
             return show_page(request, shop, refusal=refusal)
@@ -71,6 +74,7 @@ def message(request: HttpRequest, shop: Shop, message_id: str) -> HttpResponse:
     facts = {
         "shop": shop,
         "section": "webhooks",
+        "owns": owns(request.user.pk, shop.public_id),
         "row": row_of(found),
         "attempts": [(one, _said(one)) for one in found.attempts.all()],
     }
@@ -91,6 +95,7 @@ def show_page(request: HttpRequest, shop: Shop, *, refusal: Refusal | None = Non
     facts: dict[str, Any] = {
         "shop": shop,
         "section": "webhooks",
+        "owns": owns(request.user.pk, shop.public_id),
         "shown": reading.show(endpoints),
         "tab": tab,
         "term": term,
@@ -116,6 +121,12 @@ def endpoint_of(shop: Shop, endpoint_id: str) -> Endpoint:
     if found is None:
         raise Http404
     return found
+
+
+def owners_only(request: HttpRequest, shop: Shop) -> None:
+    """Refuses everybody else with `owner_only`."""
+    if not owns(request.user.pk, shop.public_id):
+        raise OwnerOnly
 
 
 def by(request: HttpRequest) -> By:

@@ -13,6 +13,14 @@ class ShopUnknown(Refusal):
     message = _("There is no such shop. Look it up again in the list of shops.")
 
 
+class OwnerOnly(Refusal):
+    """Staff of the shop, but it is for its owners to decide."""
+
+    code = "owner_only"
+    status = 403
+    message = _("Only an owner of the shop can change this. You can look at everything.")
+
+
 class ProductUnknown(Refusal):
     """Not a product of this shop."""
 

@@ -6,14 +6,9 @@ from functools import wraps
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
+from orders.access import owns
 from orders.catalog.models import Shop
 from orders.merchant.door import at_shop
-from orders.people import ShopStaff
-
-
-def is_owner(user_pk: int, shop: Shop) -> bool:
-    """Whether this person owns the shop."""
-    return ShopStaff.objects.filter(user_id=user_pk, shop=shop, role=ShopStaff.Role.OWNER).exists()
 
 
 def owned(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -21,7 +16,7 @@ def owned(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBa
 
     @wraps(view)
     def enter(request: HttpRequest, shop: Shop, **rest: object) -> HttpResponseBase:
-        if not is_owner(request.user.pk or 0, shop):
+        if not owns(request.user.pk, shop.public_id):
             raise Http404
         return view(request, shop, **rest)
 

@@ -7,12 +7,12 @@ from django import template
 
 from config.ground import clock
 from config.ground.figures import decimal
+from orders.access import owns as is_owner
 from orders.catalog.models import Shop, Trade
 from orders.models import Order, User
 from orders.order.states import PaymentStatus
 from payments.cash import in_hand as cash_in_hand
 from payments.cash.forms import CollectForm
-from payments.merchant.door import is_owner
 
 register = template.Library()
 REMEMBERED = timedelta(hours=24)  # so long the jobs page tells of a difference; the page of cash always does
@@ -22,7 +22,7 @@ REMEMBERED = timedelta(hours=24)  # so long the jobs page tells of a difference;
 def money_link(context: template.Context, shop: Shop) -> dict[str, Any]:
     """Lead owners to the statement and staff to the till; a shop of card keys takes no cash and has no till."""
     request = context.get("request")
-    owns = request is not None and is_owner(request.user.pk or 0, shop)
+    owns = request is not None and is_owner(request.user.pk, shop.public_id)
     is_here = context.get("section") == "money"
     return {"shop": shop, "owns": owns, "has_till": shop.trade != Trade.DIGITAL, "is_here": is_here}
 

@@ -167,6 +167,31 @@ def test_pausing_and_removing_ask_first_and_are_recorded(page, endpoint, cast):
     assert list(told)[-3:] == [(f"webhook.{what}", cast.bruno.public_id) for what in ("paused", "resumed", "removed")]
 
 
+def test_staff_look_and_only_owners_change(page, endpoint, make_order, cast, noodles):
+    make_order("CONFIRMED")
+    read()
+    message = Message.objects.first().public_id
+    bea = Client()
+    bea.force_login(cast.bea, backend="orders.signin.PhoneOrNameBackend")
+    root = f"/merchant/{noodles.shop.public_id}/webhooks/"
+    one = f"{root}messages/{message}/"
+    for seen in (root, one):
+        shown = bea.get(seen)
+        assert (shown.status_code, URL in shown.text) == (200, True)
+        main = shown.text.partition("<main")[2]
+        assert "Resend" not in main
+        assert 'method="post"' not in main
+    assert "Only an owner of the shop can change this." in bea.get(root).text
+    before = Endpoint.objects.values().get()
+    told = Event.objects.count()
+    below = [f"{endpoint.public_id}/{what}/" for what in ("pause", "resume", "remove", "address", "secret", "replay")]
+    for path in [f"{root}new/", one, *(root + end for end in below)]:
+        answer = bea.post(path, {"url": "https://bea.example/", "overlap": 0, "count": 1, "position": 1})
+        assert (answer.status_code, "Only an owner" in answer.text) == (403, True), path
+    assert (Endpoint.objects.values().get(), Event.objects.count()) == (before, told)
+    assert "Resend" in page()
+
+
 def test_another_address_has_to_prove_itself(page, endpoint):
     page(f"{endpoint.public_id}/address/", url="https://new.example/hook")
     shown = page()

@@ -103,11 +103,37 @@ def test_somebody_elses_endpoint_is_not_found(api):
 def test_only_who_works_there_registers_for_a_shop(api, noodles):
     wish = {"url": URL, "restaurantId": noodles.shop.public_id}
     assert api("mallory")("post", "/webhooks", wish)[0] in {404, 422}
-    status, made = api("bea")("post", "/webhooks", wish)
+    status, made = api("bruno")("post", "/webhooks", wish)
     assert status == 201
     assert Endpoint.objects.get().account == noodles.shop.public_id
-    assert api("bruno")("get", f"/webhooks/{made['webhookId']}")[0] == 200
+    assert api("bea")("get", f"/webhooks/{made['webhookId']}")[0] == 200
     assert api("mallory")("get", f"/webhooks?restaurantId={noodles.shop.public_id}")[0] in {404, 422}
+
+
+def test_staff_may_look_and_only_owners_change(api, noodles, make_order):
+    shop_id = noodles.shop.public_id
+    wish = {"url": URL, "restaurantId": shop_id}
+    bea, bruno = api("bea"), api("bruno")
+    status, refused = bea("post", "/webhooks", wish)
+    assert (status, refused["code"]) == (403, "owner_only")
+    _status, made = bruno("post", "/webhooks", wish)
+    prove(made)
+    make_order("CONFIRMED")
+    read()
+    before = Endpoint.objects.values().get()
+    path = f"/webhooks/{made['webhookId']}"
+    message = Message.objects.first().public_id
+    for method, below, body in (
+        ("delete", "", None), ("patch", "", {"url": "https://bea.example/"}), ("post", "/secret", {}),
+        ("post", "/resend", {}), ("post", "/pause", {}), ("post", "/resume", {}), ("post", "/challenge", {}),
+        ("post", f"/messages/{message}/resend", {}),
+    ):  # fmt: skip
+        status, refused = bea(method, path + below, body)
+        assert (status, refused["code"]) == (403, "owner_only"), (method, below)
+    assert Endpoint.objects.values().get() == before
+    for readable in (f"/webhooks?restaurantId={shop_id}", path, f"{path}/messages", f"/events?restaurantId={shop_id}"):
+        assert bea("get", readable)[0] == 200, readable
+    assert bruno("post", f"{path}/pause", {})[0] == 200
 
 
 def test_confirming_sends_both_documents_and_later_changes_one(api, make_order, cast):

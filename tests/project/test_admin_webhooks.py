@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from config.ground import clock
-from notifications.models import Circuit, Endpoint, Message
+from notifications.models import Circuit, Endpoint, Message, RegisteredHost
 from notifications.webhooks import endpoints
-from orders.models import StaffAction
+from orders.models import StaffAction, User
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +20,12 @@ def endpoint(cast):
         next_at=clock.now(),
     )  # fmt: skip
     return Endpoint.objects.get()
+
+
+@pytest.fixture
+def root(browser):
+    """A superuser's browser."""
+    return browser(User.objects.create(username="root", is_staff=True, is_superuser=True))
 
 
 def address(endpoint):
@@ -70,3 +76,27 @@ def test_a_message_is_read_only(desk, endpoint):
     page = reverse("admin:notifications_message_change", args=[Message.objects.get().pk])
     assert desk.sam.get(page).status_code == 200
     assert desk.sam.post(page, {"body": "{1}"}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "localhost", "shop.example:22", "http://2130706433/", "a b"])
+def test_no_private_host_is_registered_by_hand_either(root, host):
+    page = reverse("admin:notifications_registeredhost_add")
+    wish = {"account": "usr_a", "host": host, "reason": "They proved it by a letter."}
+    assert (
+        "so we cannot send there" in root.post(page, wish).text or "not a complete http" in root.post(page, wish).text
+    )
+    assert not RegisteredHost.objects.exists()
+
+
+def test_a_host_registered_and_removed_by_hand_says_who_and_why(root, desk):
+    page = reverse("admin:notifications_registeredhost_add")
+    wish = {"account": "usr_a", "host": "Hooks.Shop.example", "reason": "They proved it by a letter."}
+    assert desk.lena.post(page, wish).status_code == 403
+    assert root.post(page, wish).status_code == 302
+    host = RegisteredHost.objects.get()
+    assert host.host == "hooks.shop.example"
+    gone = reverse("admin:notifications_registeredhost_delete", args=[host.pk])
+    assert root.post(gone, {"post": "yes"}).status_code == 302
+    assert not RegisteredHost.objects.exists()
+    done = StaffAction.objects.filter(outcome="DONE").order_by("id").values_list("does", flat=True)
+    assert list(done) == [f"host: {verb} hooks.shop.example of usr_a" for verb in ("register", "remove")]
