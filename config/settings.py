@@ -279,6 +279,18 @@ DEFAULT_FROM_EMAIL = env.text("LOCKSTEP_MAIL_FROM", f"Lockstep <no-reply@{_publi
 LOGGING = logs.configuration(env.text("LOCKSTEP_LOG_LEVEL", "WARNING" if not PRODUCTION else "INFO"))
 logs.configure()
 
+# ── statistics: order events as Parquet, in a folder or below s3://bucket/prefix ───────────────────
+ANALYTICS_URL = env.text("LOCKSTEP_ANALYTICS_URL", str(STATE_DIR / "analytics"))
+ANALYTICS_S3 = {
+    "endpoint": env.text("LOCKSTEP_S3_ENDPOINT", ""),  # empty: Amazon's
+    "region": env.text("LOCKSTEP_S3_REGION", ""),
+    "key": env.text("LOCKSTEP_S3_KEY", ""),
+    "secret": env.text("LOCKSTEP_S3_SECRET", ""),
+}
+ANALYTICS_DAYS = env.whole("LOCKSTEP_ANALYTICS_DAYS", 0)  # after which exported events are deleted; 0: never
+ANALYTICS_KEPT_BYTES = env.whole("LOCKSTEP_ANALYTICS_KEPT_MB", 1_024, least=1) * 2**20  # of a bucket's files, here
+ANALYTICS_WORK = STATE_DIR / "analytics-work"
+
 # ── languages and time ───────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("简体中文"))]
