@@ -41,6 +41,8 @@ BEAT = {
     "reconcile": Beat("payments.tasks.reconcile", crontab(minute=7), queue="slow"),
     "tell_of_failing_endpoints": Beat("orders.tasks.tell_of_failing_endpoints", 60, queue="slow"),
     "forget_settled_messages": Beat("notifications.tasks.forget_settled_messages", crontab(minute=37), queue="slow"),
+    "write_analytics": Beat("config.tasks.write_analytics", 10, queue="slow"),
+    "tidy_analytics": Beat("config.tasks.tidy_analytics", 300, queue="slow"),
     "resume_key_imports": Beat("orders.tasks.resume_key_imports", 30, queue="slow"),
 }
 app.conf.beat_schedule = {name: beat.entry() for name, beat in BEAT.items()}

@@ -2,13 +2,18 @@
 
 A handler is run at least once for every event, in order within an order's stream; `log.hears(…)` narrows it to
 some types. When it raises, that stream is parked for that reader alone and waits in admin to be retried.
+
+What is heard in batches instead goes to the export (notifications/analytics), with a cursor of its own: EXPORTED says
+what its rows mean. The statistics of a shop are asked of it.
 """
 
 from config import letters, webhooks
+from notifications.analytics.facts import Facts
 from notifications.letters.office import READER as LETTERS
 from notifications.log import Handler
 from notifications.webhooks.outbox import READER
 from orders import handlers as orders
+from orders.statistics.facts import ORDER_FACTS
 from payments import handlers as payments
 from tracking import handlers as tracking
 
@@ -20,3 +25,5 @@ READERS: dict[str, Handler] = {
     READER: webhooks.outbox,
     LETTERS: letters.office,
 }
+
+EXPORTED: Facts = ORDER_FACTS

@@ -62,7 +62,7 @@ def application(plan: Plan) -> list[Program]:
         Program("relay", (sys.executable, "manage.py", "relay"), lambda: has_said(plan, "relay", b"relay: ready")),
         Program("clock", _worker("clock")),
         Program("money", _worker("money", 2)),  # a gateway that is slow with refunds keeps no question waiting
-        Program("slow", _worker("slow")),
+        Program("slow", _worker("slow", 2)),  # the export takes one of the two at most, however slow its store is
         Program("beat", _celery("beat", "--schedule", str(plan.state / "beat"))),
         Program("live", _live(plan), lambda: answers(plan.port), tier=DOOR),
     ]
