@@ -7,48 +7,91 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0004_letters'),
+        ("notifications", "0004_letters"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AnalyticsFile',
+            name="AnalyticsFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('day', models.DateField()),
-                ('first', models.BigIntegerField()),
-                ('last', models.BigIntegerField()),
-                ('level', models.PositiveSmallIntegerField(default=0)),
-                ('rows', models.PositiveIntegerField()),
-                ('bytes', models.PositiveBigIntegerField()),
-                ('written_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('replaced_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("day", models.DateField()),
+                ("first", models.BigIntegerField()),
+                ("last", models.BigIntegerField()),
+                ("level", models.PositiveSmallIntegerField(default=0)),
+                ("rows", models.PositiveIntegerField()),
+                ("bytes", models.PositiveBigIntegerField()),
+                ("written_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("replaced_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('replaced_at', None)), fields=['day', 'first'], name='analytics_files_that_count')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('first__lte', models.F('last'))), name='analytics_file_has_a_range'), django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('replaced_at', None)), expressions=[(notifications.analytics.models._Box(notifications.analytics.models._Corner(models.F('first'), models.Func(models.F('day'), output_field=models.IntegerField(), template="(%(expressions)s - DATE '2000-01-01')")), notifications.analytics.models._Corner(models.F('last'), models.Func(models.F('day'), output_field=models.IntegerField(), template="(%(expressions)s - DATE '2000-01-01')"))), '&&')], name='analytics_position_counts_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("replaced_at", None)),
+                        fields=["day", "first"],
+                        name="analytics_files_that_count",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("first__lte", models.F("last"))), name="analytics_file_has_a_range"
+                    ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("replaced_at", None)),
+                        expressions=[
+                            (
+                                notifications.analytics.models._Box(
+                                    notifications.analytics.models._Corner(
+                                        models.F("first"),
+                                        models.Func(
+                                            models.F("day"),
+                                            output_field=models.IntegerField(),
+                                            template="(%(expressions)s - DATE '2000-01-01')",
+                                        ),
+                                    ),
+                                    notifications.analytics.models._Corner(
+                                        models.F("last"),
+                                        models.Func(
+                                            models.F("day"),
+                                            output_field=models.IntegerField(),
+                                            template="(%(expressions)s - DATE '2000-01-01')",
+                                        ),
+                                    ),
+                                ),
+                                "&&",
+                            )
+                        ],
+                        name="analytics_position_counts_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AnalyticsState',
+            name="AnalyticsState",
             fields=[
-                ('name', models.CharField(default='export', max_length=20, primary_key=True, serialize=False)),
-                ('position', models.BigIntegerField(default=0)),
-                ('claimed_to', models.BigIntegerField(blank=True, null=True)),
-                ('claimed_until', models.DateTimeField(blank=True, null=True)),
-                ('complete_until', models.DateTimeField(blank=True, null=True)),
-                ('holder', models.CharField(blank=True, max_length=32)),
-                ('held_until', models.DateTimeField(blank=True, null=True)),
-                ('tries', models.PositiveIntegerField(default=0)),
-                ('error', models.TextField(blank=True)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
+                ("name", models.CharField(default="export", max_length=20, primary_key=True, serialize=False)),
+                ("position", models.BigIntegerField(default=0)),
+                ("claimed_to", models.BigIntegerField(blank=True, null=True)),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                ("complete_until", models.DateTimeField(blank=True, null=True)),
+                ("holder", models.CharField(blank=True, max_length=32)),
+                ("held_until", models.DateTimeField(blank=True, null=True)),
+                ("tries", models.PositiveIntegerField(default=0)),
+                ("error", models.TextField(blank=True)),
+                ("next_try_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'verbose_name_plural': 'analytics state',
-                'constraints': [models.CheckConstraint(condition=models.Q(('claimed_to', None), ('claimed_to__gt', models.F('position')), _connector='OR'), name='analytics_claims_forwards')],
+                "verbose_name_plural": "analytics state",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("claimed_to", None), ("claimed_to__gt", models.F("position")), _connector="OR"
+                        ),
+                        name="analytics_claims_forwards",
+                    )
+                ],
             },
         ),
     ]
