@@ -5,13 +5,20 @@ Reads one JSON question per line, {"do", …}, and answers {"answer"} or {"error
 
 import json
 import sys
+from functools import cache
 
 from alipay import AliPay
 
 
 def speaker(ask):
     """The library with the keys that the question brings."""
-    return AliPay(appid=ask["app"], app_private_key_string=ask["private"], alipay_public_key_string=ask["public"])
+    return with_keys(ask["app"], ask["private"], ask["public"])
+
+
+@cache
+def with_keys(app, private, public):
+    """The library, once for each pair of keys: it proves the primes of a key whenever it reads one."""
+    return AliPay(appid=app, app_private_key_string=private, alipay_public_key_string=public)
 
 
 def text_of(library, fields):
