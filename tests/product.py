@@ -52,11 +52,13 @@ class Product:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ports = [_free_port() for _ in range(3)]
+        ports = [_free_port() for _ in range(4)]
+        self.sink_port = ports[3]  # where a receiver of webhooks may listen on this machine
         self.address, self.cashier = f"http://localhost:{ports[0]}", f"http://localhost:{ports[2]}"
         names = ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT")
-        self._environment = _outside_world() | dict(zip(names, map(str, ports), strict=True))
+        self._environment = _outside_world() | dict(zip(names, map(str, ports[:3]), strict=True))
         self._environment |= {"LOCKSTEP_STATE": str(folder), "MAKELEVEL": "1"}  # inside a make it ends with its parent
+        self._environment["LOCKSTEP_WEBHOOK_PRIVATE_HOSTS"] = f"localhost:{self.sink_port}"
         self._said = folder / "said.txt"
 
     def start(self) -> None:

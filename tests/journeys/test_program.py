@@ -1,11 +1,9 @@
 """Ivy's program buys a meal, a shop's program cooks it, a rider's program carries it: the whole story by REST."""
 
-import json
 from uuid import uuid4
 
-from websockets.sync.client import connect
-
 from config.local.processes import wait_until
+from notifications.live.client import Line
 from tests.product import STACK
 
 pytestmark = STACK
@@ -45,30 +43,26 @@ def test_a_meal_is_ordered_paid_cooked_and_carried_by_programs(product, story):
     assert list(dict.fromkeys(steps)) == ["PENDING", "CONFIRMED", "PREPARING", "READY", "ON_DELIVERY", "COMPLETED"]
 
 
-def test_a_program_with_a_session_follows_its_order_on_the_socket(product, story):
-    """The socket greets with the order as it is, then says each step as it happens, once and in order."""
+def test_a_program_with_a_ticket_follows_its_order_live(product, story):
+    """The line greets with the order as it is, then says each step as it happens, once and in order."""
     ana, bruno = product.program("ana"), product.program("bruno")
     order = story.orders(ana)
-    line = connect(
-        f"{product.address.replace('http', 'ws')}/live/ws",
-        subprotocols=["lockstep.v1"],
-        additional_headers={"Cookie": f"sessionid={product.session('ana')}", "Origin": product.address},
-    )
+    line = Line(product.address, ticket=lambda: ana.post("/live/tickets")["ticket"], ways=["socket"])
+    line.follow(f"order/{order}")
+    frames = iter(line)
 
     def hears(kind):
-        while (frame := json.loads(line.recv(timeout=20)))["type"] != kind:
-            pass
-        return frame
+        return next(frame for frame in frames if frame["type"] == kind)
 
-    with line:
-        line.send(json.dumps({"type": "subscribe", "topic": f"order/{order}"}))
-        assert hears("snapshot")["data"]["status"] == "PENDING"
-        bruno.post(f"/orders/{order}/confirm", {"minutes": 10})
-        accepted = hears("order.confirmed")
-        bruno.post(f"/orders/{order}/start")
-        started = hears("order.preparing")
+    assert hears("snapshot")["data"]["status"] == "PENDING"
+    bruno.post(f"/orders/{order}/confirm", {"minutes": 10})
+    accepted = hears("order.confirmed")
+    bruno.post(f"/orders/{order}/start")
+    started = hears("order.preparing")
+    frames.close()
     assert (accepted["data"]["status"], started["data"]["status"]) == ("CONFIRMED", "PREPARING")
     assert started["version"] == accepted["version"] + 1
+    assert line.states[f"order/{order}"]["status"] == "PREPARING"
 
 
 def test_a_stranger_s_program_finds_nothing(product, story):
