@@ -133,6 +133,14 @@ class AlreadyReturned(Refusal):
     message = _("{amount} went back at {time} already. Do not give it back a second time.")
 
 
+class ReferenceUsed(Refusal):
+    """One transfer, or one receipt of a shop, ends one refund: else money that never went would count as sent."""
+
+    code = "reference_used"
+    status = 409
+    message = _("{reference} stands for another refund already. Each refund has a number of its own.")
+
+
 class NotByHand(Refusal):
     """The gateway is still at it."""
 

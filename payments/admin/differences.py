@@ -4,7 +4,7 @@ Also what was set aside, because it is the same person's work. Every button is o
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -25,12 +25,12 @@ from orders.admin.readonly import ReadOnlyAdmin
 from orders.roles import role_of
 from orders.words import CHANNEL
 from payments import billing, ledger, remedies
-from payments.models import Attempt, Bill, Difference, Refund
+from payments.admin import pages
+from payments.models import Bill, Difference
 from payments.services import decide
 from payments.words import BILL_STATE, DIFFERENCE, DIFFERENCE_STATE, DIFFERENCE_STEP
 
 RIGHT = "payments.decide_difference"
-SHOWN = 100  # rows of a tab; the oldest are decided first
 State = Difference.State
 TABS: dict[str, tuple[str, ...]] = {
     "open": (State.OPEN,),
@@ -60,7 +60,7 @@ class DifferenceAdmin(ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
-        """The queue; `?tab=`, `?kind=`, `?at=dif_…`, `?format=csv`."""
+        """The queue; `?tab=`, `?kind=`, `?page=`, `?at=dif_…`, `?format=csv`."""
         del extra_context
         if not self.has_view_permission(request):
             raise PermissionDenied(_("read differences"))
@@ -94,16 +94,16 @@ class DifferenceAdmin(ReadOnlyAdmin):
         try:
             if does == "take":
                 decide.take_charge(object_id, **by)
-                return redirect(_address(tab=tab, at=object_id))
+                return redirect(_address(tab=tab, at=object_id, **_where(request)))
             VERBS[does](object_id, remark=request.POST.get("reason", ""), **by)
         except Refusal as refusal:
             return self.page(request, refusal=refusal, at=object_id, tab=tab)
         messages.success(request, _("Done and recorded."))
-        return redirect(_address(tab=tab))
+        return redirect(_address(tab=tab, **_where(request)))
 
     def again_view(self, request: HttpRequest, what: str, number: str) -> HttpResponse:
         """Try once more what was set aside."""
-        here = _address(tab=ASIDE)
+        here = _address(tab=ASIDE, page=pages.asked(request, "page"))
         if what not in {"money", "refunds"}:
             raise Http404
         if request.method != "POST":
@@ -126,22 +126,25 @@ class DifferenceAdmin(ReadOnlyAdmin):
     ) -> TemplateResponse:
         """Draw the queue."""
         tab = tab or _tab(request)
-        rows = [] if tab == ASIDE else list(_rows(request, tab)[:SHOWN])
-        wanted = at or request.GET.get("at", "")
+        wanted, number = at or request.GET.get("at", ""), pages.asked(request, "page")
+        aside = pages.aside_page(number) if tab == ASIDE else None
+        queue = pages.page_of(_rows(request, tab), number, wanted) if aside is None else None
+        rows: list[Difference] = list(queue or ())
         chosen = next((one for one in rows if one.public_id == wanted), rows[0] if rows else None)
         facts = {
             "title": _("Between the gateways’ bills and our books"),
             "tab": tab,
             "kinds": DIFFERENCE,
-            "kind": request.GET.get("kind", ""),
+            "kind": pages.asked(request, "kind"),
+            "page": queue if aside is None else aside,
             "rows": [(one, DIFFERENCE[one.kind], remedies.remedy_of(one).thinks) for one in rows],
             "chosen": _chosen(chosen) if chosen else None,
-            "aside": list(_aside()) if tab == ASIDE else [],
+            "aside": list(pages.set_aside(aside)) if aside is not None else [],
             "may_decide": request.user.has_perm(RIGHT),
             "refusal": refusal,
             "pressed": at,
             "typed": request.POST,
-            "csv": _address(tab=tab, kind=request.GET.get("kind", ""), format="csv"),
+            "csv": _address(tab=tab, kind=pages.asked(request, "kind"), format="csv"),
             **_figures(),
         }
         page = {**self.admin_site.each_context(request), **facts}
@@ -163,6 +166,11 @@ def _address(**words: str) -> str:
     return f"{reverse('admin:payments_difference_changelist')}{'?' if query else ''}{query}"
 
 
+def _where(request: HttpRequest) -> dict[str, str]:
+    """The filter and the page from which a button was pressed."""
+    return {name: pages.asked(request, name) for name in ("kind", "page")}
+
+
 def _one(object_id: str) -> Difference:
     found = Difference.objects.filter(public_id=object_id).first()
     if found is None:
@@ -173,7 +181,7 @@ def _one(object_id: str) -> Difference:
 def _rows(request: HttpRequest, tab: str = "") -> QuerySet[Difference]:
     tab = tab or _tab(request)
     rows = Difference.objects.filter(state__in=TABS.get(tab, TABS["open"])).select_related("in_charge", "decided_by")
-    kind = request.GET.get("kind", "")
+    kind = pages.asked(request, "kind")
     if kind in DIFFERENCE:
         rows = rows.filter(kind=kind)
     return rows.order_by("found_at", "pk") if tab in {"open", "waiting"} else rows.order_by("-pk")
@@ -194,25 +202,13 @@ def _chosen(found: Difference) -> dict[str, Any]:
     }
 
 
-def _aside() -> Iterator[dict[str, Any]]:
-    """What was set aside, money first, the newest first."""
-    for attempt in Attempt.objects.set_aside().select_related("order")[:SHOWN]:
-        yield {"what": "money", "number": attempt.public_id, "shown": attempt.out_trade_no, "order": attempt.order,
-               "amount": attempt.paid_minor, "at": attempt.set_aside_at, "why": attempt.set_aside_why}  # fmt: skip
-    refunds = Refund.objects.filter(set_aside_at__isnull=False).select_related("attempt__order")
-    for refund in refunds.order_by("-set_aside_at", "-pk")[:SHOWN]:
-        yield {"what": "refunds", "number": refund.out_refund_no, "shown": refund.out_refund_no,
-               "order": refund.attempt.order, "amount": refund.amount_minor, "at": refund.set_aside_at,
-               "why": refund.set_aside_why}  # fmt: skip
-
-
 def _figures() -> dict[str, Any]:
     """The row at the top: the newest day of which there is a bill, and how many wait in each tab."""
     newest = Bill.objects.order_by("-day").first()
     bills = list(Bill.objects.filter(day=newest.day).order_by("-channel")) if newest else []
     counted = dict(Difference.objects.values_list("state").annotate(n=Count("pk")))
     counts = {tab: sum(counted.get(state, 0) for state in states) for tab, states in TABS.items()}
-    aside = Attempt.objects.set_aside().order_by().count() + Refund.objects.filter(set_aside_at__isnull=False).count()
+    aside = pages.aside_count()
     told = [(bill, CHANNEL[bill.channel], BILL_STATE[bill.state]) for bill in bills]
     equal = sum(bill.equal_count for bill in bills)
     to_decide = DIFFERENCE_STATE["OPEN"].text

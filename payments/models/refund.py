@@ -102,6 +102,7 @@ class Refund(models.Model):
                 condition=Q(way="", reference="", paid_out_by="")
                 | (Q(way__in=["CASH", "BANK"], state="SUCCESS") & ~Q(reference="") & ~Q(paid_out_by="")),
             ),
+            models.UniqueConstraint(fields=["reference"], name="one_transfer_ends_one_refund", condition=Q(way="BANK")),
         ]
         indexes = [
             models.Index(

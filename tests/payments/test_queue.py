@@ -9,6 +9,7 @@ from config.desk import roles
 from orders.models import StaffAction, User
 from orders.roles import LEAD, SUPPORT
 from payments import aside, differences, settle
+from payments.admin import pages
 from payments.differences import Found
 from payments.gateways.base import Seen
 from payments.models import Attempt, Difference, DifferenceStep, Run
@@ -218,3 +219,44 @@ def test_lead_is_a_role_that_decides(cast):
     found = report()
     decide.ignore(found.public_id, remark=WORDS, user=lena, role=LEAD)
     assert Attempt.objects.count() == 0
+
+
+def test_two_hundred_and_fifty_come_page_by_page_under_their_filter(sam):
+    """Nothing is left out, the filter stays, and a decision comes back to the page it was made on."""
+    kinds = [Difference.Kind.AMOUNT, Difference.Kind.GATEWAY_ONLY]
+    Difference.objects.bulk_create(
+        Difference(kind=kinds[n % 5 == 0], subject=f"WECHAT:trade-{n}", channel="WECHAT", ours_minor=1, theirs_minor=2)
+        for n in range(250)
+    )
+    seen = [row.subject for number in (1, 2, 3) for row, *_ in sam.get(reverse(LIST), {"page": number}).context["rows"]]
+    assert seen == [f"WECHAT:trade-{n}" for n in range(250)]
+    wish = {"kind": "AMOUNT", "page": "2"}
+    second = sam.get(reverse(LIST), wish)
+    amounts = [f"WECHAT:trade-{n}" for n in range(250) if n % 5]
+    assert [row.subject for row, *_ in second.context["rows"]] == amounts[100:]
+    assert "kind=AMOUNT&amp;page=1" in second.text
+    chosen = second.context["rows"][3][0]
+    assert sam.get(reverse(LIST), {"kind": "AMOUNT", "at": chosen.public_id}).context["page"].number == 2
+    address = reverse("admin:payments_difference_press", args=[chosen.public_id, "ignore"])
+    refused = sam.post(address, wish | {"reason": "no"})
+    assert (refused.status_code, refused.context["page"].number, refused.context["kind"]) == (422, 2, "AMOUNT")
+    decided = sam.post(address, wish | {"reason": WORDS})
+    assert decided.headers["Location"] == f"{reverse(LIST)}?tab=open&kind=AMOUNT&page=2"
+    for strange in ("0", "-1", "x", "999999999999999999999"):
+        assert sam.get(reverse(LIST), {"page": strange}).status_code == 200
+
+
+def test_what_was_set_aside_comes_page_by_page_too(silent, sam, make_order, cast, monkeypatch):
+    monkeypatch.setattr(pages, "A_PAGE", 2)
+    for n in range(3):
+        Attempt.objects.create(
+            order=make_order("PENDING", paid=False), seq=1, channel="WECHAT", merchant_account="m", amount_minor=1,
+            out_trade_no=f"{n}" * 20, gateway_expires_at="2026-11-21T00:00Z", state="SUCCESS", paid_minor=1,
+            paid_at="2026-11-20T00:00Z", gateway_txn_no=f"x{n}", set_aside_at="2026-11-20T00:00Z", set_aside_why="x",
+        )  # fmt: skip
+    seen = [
+        row["shown"]
+        for number in (1, 2)
+        for row in sam.get(reverse(LIST), {"tab": "aside", "page": number}).context["aside"]
+    ]
+    assert sorted(seen) == [f"{n}" * 20 for n in range(3)]

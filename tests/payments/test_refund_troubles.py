@@ -12,7 +12,7 @@ from payments.gateways.alipay import Alipay
 from payments.gateways.base import Misconfigured, RefundSeen
 from payments.models import Difference, Refund
 from payments.refunds import push_due
-from payments.refusals import AlreadyReturned, NoSuchRefund, NotByHand, RefundTooMuch
+from payments.refusals import AlreadyReturned, NoSuchRefund, NotByHand, ReferenceUsed, RefundTooMuch
 from payments.services import request_refund
 from tests.payments.conftest import until
 from tests.payments.paying import at_once, fresh, start, types_of
@@ -120,6 +120,29 @@ def test_one_that_takes_long_is_only_asked_about(simulator, pay):
     simulator.tell("finish_refund", out_trade_no=attempt.out_trade_no, out_refund_no=refund.out_refund_no)
     ends(refund)
     all_is_back(order, attempt, simulator)
+
+
+def test_one_transfer_ends_one_refund_also_when_two_claim_it_at_once(simulator, pay, cast):
+    orders = [pay()[0] for _order in range(2)]
+    simulator.faults(refund_abnormal=1, lost=1)
+    owed = [ask(order, key=f"of {order.public_id}") for order in orders]
+    until(lambda: push_now() + 1 and all(fresh(one).state == "ABNORMAL" for one in owed))
+    assert simulator.fired("refund_abnormal") >= 1
+    give = [
+        lambda one=one: refunds.give_back_another_way(
+            one.out_refund_no, reference="BANK-0001", actor=as_staff(cast.sam)
+        )
+        for one in owed
+    ]
+    results = at_once(*give)
+    assert sorted(type(one).__name__ for one in results) == ["ReferenceUsed", "Refund"], results
+    left = next(fresh(one) for one in owed if fresh(one).state == "ABNORMAL")
+    with pytest.raises(ReferenceUsed):
+        refunds.give_back_another_way(left.out_refund_no, reference="BANK-0001", actor=as_staff(cast.sam))
+    refunds.give_back_another_way(left.out_refund_no, reference="BANK-0002", actor=as_staff(cast.sam))
+    assert fresh(left).state == "SUCCESS"
+    with pytest.raises(IntegrityError, match="one_transfer_ends_one_refund"):
+        Refund.objects.filter(pk=left.pk).update(reference="BANK-0001")
 
 
 def test_what_the_gateway_cannot_return_goes_by_bank_transfer_once(simulator, pay, cast):
