@@ -1,7 +1,7 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench soak clean lock browser npm
+.PHONY: run test lint openapi bench soak clean lock browser npm
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -24,6 +24,11 @@ lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff format --check . > $(VENV)/format.txt || { cat $(VENV)/format.txt; exit 1; }
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+# after a change of the API: the contract, in both versions of OpenAPI
+openapi: $(VENV)/.installed-dev
+	@$(PY) manage.py spectacular --file config/openapi.yaml
+	@$(PY) manage.py spectacular --file config/openapi-3.0.yaml --custom-settings config.api.OLDER
 
 bench: $(VENV)/.installed-dev
 	@$(PY) -m bench $(ARGS)

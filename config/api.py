@@ -1,8 +1,11 @@
 """REST API v1, gathered: the apps' addresses, tokens, the OpenAPI document and its reader."""
 
+from pathlib import Path
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from django.views.decorators.http import require_GET
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
@@ -22,6 +25,16 @@ CARRIED = {
 }
 WEBHOOK_HEADERS = SIGNED | CARRIED
 JSON = "application/json"
+OLDER = {"OAS_VERSION": "3.0.3"}  # for generators that do not read 3.1: manage.py spectacular --custom-settings
+
+
+@require_GET
+def older_document(request: HttpRequest) -> HttpResponse:
+    """The contract as OpenAPI 3.0.3: the committed file, for making one switches the version of the whole process."""
+    del request
+    text = (Path(__file__).parent / "openapi-3.0.yaml").read_text(encoding="utf-8")
+    return HttpResponse(text, content_type="application/vnd.oai.openapi; charset=utf-8")
+
 
 urlpatterns = [
     path("", include("orders.api.urls")),
@@ -30,6 +43,7 @@ urlpatterns = [
     path("auth/token", TokenObtainPairView.as_view(throttle_classes=[WriteThrottle]), name="token"),
     path("auth/token/refresh", TokenRefreshView.as_view(throttle_classes=[WriteThrottle]), name="token-refresh"),
     path("openapi.yaml", SpectacularAPIView.as_view(), name="openapi"),
+    path("openapi-3.0.yaml", older_document, name="openapi-older"),
 ]
 
 

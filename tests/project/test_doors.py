@@ -18,7 +18,7 @@ WHO = {
         account:signin account:signup account:signout account:language account:unsubscribe
         demo:inbox demo:letter
         callbacks:wechat callbacks:alipay
-        api:restaurants api:menu api:token api:token-refresh api:openapi
+        api:restaurants api:menu api:token api:token-refresh api:openapi api:openapi-older
         media
     """,
     CUSTOMER: """
