@@ -68,6 +68,7 @@ class LiveApplication:
         loop, server = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
 
         def go(number: int, frame: FrameType | None) -> None:
+            hub.is_going = True
             loop.call_soon_threadsafe(hub.send_off, GOODBYE_MS)
             if callable(server):
                 loop.call_soon_threadsafe(loop.call_later, GOODBYE_SECONDS, server, number, frame)

@@ -1,6 +1,7 @@
 """Who knocks at /live, by what right, and from where? Every transport asks here before it serves anybody.
 
-Somebody may show, in this order: a single-use ticket (`?ticket=`), a program's key (`X-Api-Key`, or `Authorization:
+Somebody may show, in this order: a single-use ticket (`?ticket=`, or as a socket's subprotocol `ticket.…`, which stands
+in no proxy's log), a program's key (`X-Api-Key`, or `Authorization:
 Api-Key …`), or the session cookie of our own pages. A browser always says its Origin, and only our own is let in: a
 foreign page must not listen with somebody's cookie.
 """
@@ -24,6 +25,7 @@ from notifications.live.protocol import Close, Refused
 from notifications.live.web import asked
 
 KEY = "Api-Key "
+TICKET = "ticket."
 TRUSTED = [ip_network(network) for network in settings.TRUSTED_PROXIES]
 
 logger = logging.getLogger(__name__)
@@ -51,7 +53,8 @@ async def let_in(hub: Hub, scope: Message) -> Visitor:
 
 
 async def _shown(hub: Hub, scope: Message, heads: dict[bytes, str]) -> Credential:
-    if ticket := asked(scope).get("ticket", [""])[0]:
+    offered = [name.removeprefix(TICKET) for name in scope.get("subprotocols", ()) if name.startswith(TICKET)]
+    if ticket := asked(scope).get("ticket", offered or [""])[0]:
         credential = await hub.pool.run(lambda: tickets.spend(ticket))
         if credential is None or credential.kind not in hub.people:
             raise Refused(Close.SIGN_IN, "this ticket was used, or is too old: ask for another")

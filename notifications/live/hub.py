@@ -124,7 +124,6 @@ class Hub:
 
     def send_off(self, within_ms: int) -> None:
         """Tell every client that this server is going; each comes back at a moment of its own within this time."""
-        self.is_going = True
         for connection in list(self.connections):
             connection.say("reconnect", within_ms=within_ms)
             connection.leave()

@@ -276,6 +276,18 @@ def test_a_ticket_shown_by_many_at_once_lets_in_one(live, good):
         assert sorted(map(str, pool.map(show, range(8)))) == ["4401"] * 7 + ["pong"]
 
 
+def test_a_ticket_may_come_where_no_log_of_addresses_has_it(live, relay, good):
+    """As a second subprotocol, because a browser's socket can send no header; the answer names only the first."""
+    happen("order/ord_a", 1)
+    ticket = tickets.issue(Credential("session", good.session.session_key))
+    client = Client(live.port, subprotocols=("lockstep.v1", f"ticket.{ticket}"))
+    assert client.socket.subprotocol == "lockstep.v1"
+    client.follow("order/ord_a")
+    assert client.hear()["type"] == "snapshot"
+    client.socket.close()
+    assert Client(live.port, subprotocols=("lockstep.v1", f"ticket.{ticket}")).closed_with()[0] == 4401
+
+
 def test_no_ticket_is_written_down(live, good, caplog):
     """A log is read by more people than a ticket is meant for."""
     caplog.set_level(logging.DEBUG)

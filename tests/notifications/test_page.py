@@ -245,3 +245,36 @@ def test_a_topic_that_ends_is_told_and_the_rest_goes_on(page, elsewhere):
     page.wait_for_function("window.lost === 'not_found'")
     elsewhere(happen, "order/ord_a", 2)
     page.wait_for_function("window.frames_.at(-1) === 2")
+
+
+CROWD = """async () => {
+  const { Line } = await import("/static/shared/line.js");
+  window.back = [];
+  window.crowd = Array.from({ length: 24 }, () => {
+    const line = new Line({ ways: ["socket"] });
+    let was = false;
+    line.addEventListener("state", ({ detail }) => {
+      if (detail.open && was) window.back.push(performance.now());
+      was = was || detail.open;
+    });
+    line.follow("order/ord_a");
+    return line;
+  });
+}"""
+
+
+def test_lines_come_back_spread_over_the_time_they_were_told(page):
+    """A server that goes cuts them all at once; all of them at the door of the next one at once would be a storm."""
+    page.evaluate(CROWD)
+    hub = page.server.hub
+    wait_for(lambda: len(hub.connections) > 24, doing=lambda: page.wait_for_timeout(20))
+    loop = next(iter(hub.connections)).closing.get_loop()
+    went = page.evaluate("performance.now()")
+    loop.call_soon_threadsafe(hub.send_off, 3_000)
+    page.wait_for_timeout(100)
+    page.server.cut()
+    wait_for(lambda: page.evaluate("window.back.length") == 24, doing=lambda: page.wait_for_timeout(50))
+    back = sorted(moment - went for moment in page.evaluate("window.back"))
+    assert back[-1] - back[0] > 1_500
+    assert len({int(moment / 500) for moment in back}) >= 4
+    page.evaluate("window.crowd.forEach((line) => line.close())")

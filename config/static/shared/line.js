@@ -39,9 +39,9 @@ class Socket {
   }
 
   open(ticket) {
-    const address = this.line.address("/live/ws", ticket ? [["ticket", ticket]] : []);
+    const address = this.line.address("/live/ws", []);
     address.protocol = address.protocol.replace("http", "ws");
-    this.socket = new WebSocket(address, [PROTOCOL]);
+    this.socket = new WebSocket(address, ticket ? [PROTOCOL, `ticket.${ticket}`] : [PROTOCOL]); // in no log of addresses
     this.socket.onmessage = (event) => this.line.heard(this, JSON.parse(event.data));
     this.socket.onclose = (event) => this.line.ended(this, event.code);
   }
@@ -216,6 +216,7 @@ export class Line extends EventTarget {
     this.tries = 0; // since a frame was heard
     this.heardAt = 0;
     this.climbs = 0;
+    this.backAt = 0; // when a server that went asked us to come back
     this.isWanted = true;
     this.check = setInterval(() => this.#isSilent() && this.#cut(), 5_000);
     this.check.unref?.();
@@ -300,7 +301,9 @@ export class Line extends EventTarget {
       this.#greeted(way);
     }
     if (message.type === "reconnect") {
-      this.timer ||= setTimeout(() => this.#cut(), Math.random() * message.within_ms);
+      const wait = Math.random() * message.within_ms;
+      this.backAt = Date.now() + wait; // also when the server cuts the line before that
+      this.timer ||= setTimeout(() => this.#cut(), wait);
     } else if (message.topic) {
       this.tries = 0;
       this.#take(message);
@@ -407,7 +410,9 @@ export class Line extends EventTarget {
     }
     const most = code === FULL ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries);
     this.tries += 1;
-    const wait = most / 4 + Math.random() * most * 0.75; // cut by chance, or all come back at once
+    const told = this.backAt - Date.now();
+    this.backAt = 0;
+    const wait = told > 0 ? told : most / 4 + Math.random() * most * 0.75; // cut by chance, or all come back at once
     this.timer = setTimeout(() => {
       this.timer = undefined;
       this.#connect();
