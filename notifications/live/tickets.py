@@ -1,6 +1,6 @@
 """Single-use tickets: a program or page shows one in the address of a live line, where no header can go.
 
-The API hands them out, door.py spends them. They live in Redis for a minute: a lost one costs asking again.
+The API hands them out, door.py spends them. They live in Redis for half a minute: a lost one costs asking again.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from config.ground.vault import SealBroken
 from notifications.live.person import Credential
 from notifications.log.wire import channel, redis_connection
 
-SECONDS = 60
+SECONDS = 30
 PLACE = "live|ticket"
 
 

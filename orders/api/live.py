@@ -53,7 +53,7 @@ class TicketsView(View):
         operation_id="createLiveTicket", summary="Ask for a live ticket", request=None, responses={201: Ticket}
     )
     def post(self, request: Request) -> Response:
-        """A single-use ticket for `/live/ws`, `/live/sse` or `/live/poll`, valid for a minute."""
+        """A single-use ticket for `/live/ws`, `/live/sse` or `/live/poll`, valid for half a minute."""
         try:
             secret = tickets.issue(_credential(request))
         except RedisError as error:
