@@ -12,6 +12,7 @@ from django.contrib.auth import get_user
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.models import Device
 
 SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")  # a cookie may hold anything, also what no database takes
 GUEST_ORDERS = "guest_orders"  # session key: public ids of orders that a secret link opened
@@ -45,9 +46,16 @@ class Credential(NamedTuple):
 People = Mapping[str, Callable[[str], Person]]  # kind of credential → who it is now, NOBODY when it holds no more
 
 
-def _showed_second_factor(session: SessionBase) -> bool:
-    """Where support needs a second factor, its session without one is any customer's."""
-    return not settings.ADMIN_NEEDS_TOTP or bool(session.get(DEVICE_ID_SESSION_KEY))
+def _showed_second_factor(session: SessionBase, user_id: int | None) -> bool:
+    """Where support needs a second factor, its session without one is any customer's; so is one whose device is gone.
+
+    The same question as the pages' OTPMiddleware asks.
+    """
+    if not settings.ADMIN_NEEDS_TOTP:
+        return True
+    shown = session.get(DEVICE_ID_SESSION_KEY)
+    device = Device.from_persistent_id(shown) if isinstance(shown, str) else None
+    return device is not None and device.user_id == user_id
 
 
 def from_session(key: str) -> Person:
@@ -60,6 +68,6 @@ def from_session(key: str) -> Person:
     return Person(
         user_id=user.pk,
         public_id=str(getattr(user, "public_id", "")),
-        is_staff=bool(getattr(user, "is_staff", False)) and _showed_second_factor(session),
+        is_staff=bool(getattr(user, "is_staff", False)) and _showed_second_factor(session, user.pk),
         guest_orders=frozenset(str(order) for order in guest_orders),
     )
