@@ -44,6 +44,9 @@ class WrongMoment(Refusal):
         super().__init__(status=status_word(order, "customer").text, now=order.status)
 
 
+SUMS = frozenset({"amountMinor", "returnedMinor"})  # a rider carries it and need not know what it cost
+
+
 class Step(NamedTuple):
     """What one step adds to its event: type, public data, the extra shape of each role, and columns to write."""
 
@@ -100,12 +103,15 @@ def _envelope(order: Order, before: _Before, step: Step, actor: Actor) -> log.En
     word = status_key(order)
     if word != before.word:
         data |= {"word": word, "facts": facts_of(order)}
+    only = {role: dict(shape) for role, shape in step.only.items()}
+    if sums := SUMS & data.keys():
+        only["rider"] = dict.fromkeys(sums) | only.get("rider", {})
     return log.Envelope(
         stream=order.stream,
         version=order.version,
         type=step.type,
         data=data,
-        only={role: dict(shape) for role, shape in step.only.items()},
+        only=only,
         topics=topics_of(order),
         actor=actor.role,
         account=actor.account,
