@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from config.ground import clock
 from notifications.live.person import GUEST_ORDERS
-from orders.order.models import Order
+from orders.order.models import LINK_LASTS, Order
 from orders.order.road import NoSuchOrder
 from orders.people import ShopStaff
 
@@ -68,7 +69,7 @@ def visible_orders(person: Person) -> QuerySet[Order]:
     """The orders that this person takes part in as customer, guest, shop or rider; support sees all."""
     if person.is_staff:
         return Order.objects.all()
-    mine = Order.objects.filter(public_id__in=person.guest_orders)
+    mine = Order.objects.filter(open_links(person))
     if person.user_id is None:
         return mine
     shops = ShopStaff.objects.filter(user_id=person.user_id).values("shop_id")
@@ -80,9 +81,15 @@ def visible_orders(person: Person) -> QuerySet[Order]:
     )
 
 
+def open_links(person: Person) -> Q:
+    """The orders whose private link this person holds, as long as it is neither withdrawn nor expired."""
+    lately = Q(ended_at=None) | Q(ended_at__gt=clock.now() - LINK_LASTS)
+    return Q(public_id__in=person.guest_orders) & ~Q(guest_hash="") & lately
+
+
 def role_in(person: Person, order: Order) -> str | None:
     """customer, merchant, rider or staff; None: this order is none of this person's business."""
-    if order.public_id in person.guest_orders:
+    if order.public_id in person.guest_orders and order.has_open_link:
         return "customer"
     if person.user_id is not None:
         if order.customer_id == person.user_id:
@@ -98,7 +105,8 @@ def own_order(person: Person, order_id: str) -> Order:
     """The order this person placed (or holds the guest link of). Raises NoSuchOrder for anything else."""
     order = Order.objects.select_related("shop", "carrier").prefetch_related("lines").filter(public_id=order_id).first()
     mine = order is not None and (
-        order.public_id in person.guest_orders or (person.user_id is not None and order.customer_id == person.user_id)
+        (order.public_id in person.guest_orders and order.has_open_link)
+        or (person.user_id is not None and order.customer_id == person.user_id)
     )
     if order is None or not mine:
         raise NoSuchOrder

@@ -77,6 +77,7 @@ class OrderAdmin(ReadOnlyAdmin):
         repairs.COLLECTED,
         keyhands.REPLACE_KEY,
         keyhands.SHOW_KEY,
+        repairs.WITHDRAW,
         repairs.CANCEL,
         repairs.NOTE,
     )

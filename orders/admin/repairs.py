@@ -142,6 +142,11 @@ def _collect(order_id: str, actor: Actor, form: Form) -> Order:
     return services.collect_order(order_id, actor=actor)
 
 
+def _withdraw(order_id: str, actor: Actor, form: Form) -> Order:
+    del form
+    return services.withdraw_link(order_id, actor)
+
+
 def _cancel(order_id: str, actor: Actor, form: Form) -> Order:
     words = str(form.get("words", "")).strip()
     if not words:
@@ -156,6 +161,10 @@ CONFIRM = Repair(
 START = Repair("start", _("Start preparing"), _("start orders"), only_in(Status.CONFIRMED), _start)
 READY = Repair("ready", _("Mark ready"), _("mark orders ready"), only_in(Status.PREPARING), _ready)
 COLLECTED = Repair("collected", _("Mark collected"), _("mark orders collected"), _why_not_collect, _collect)
+WITHDRAW = Repair(
+    "withdraw_link", _("Withdraw the private link"), _("withdraw private links"),
+    lambda order: "" if order.has_open_link else _("nobody holds one"), _withdraw,
+)  # fmt: skip
 CANCEL = Repair(
     "cancel", _("Cancel order…"), _("cancel orders"), _why_not_cancel, _cancel,
     asks=("words",), is_grave=True, hint=_what_goes_back,

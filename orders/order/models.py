@@ -1,5 +1,6 @@
 """One order, its lines, and the guards that no code can pass: constraints and a deferred trigger."""
 
+from datetime import timedelta
 from typing import Any
 
 import pgtrigger
@@ -16,6 +17,9 @@ from orders.order.states import ANSWERABLE, CancelReason, Method, PaymentStatus,
 def new_order_id() -> str:
     """A fresh `ord_…`."""
     return ids.new_id("ord")
+
+
+LINK_LASTS = timedelta(days=90)  # how long a guest's link opens an order that has ended
 
 
 class Fulfilment(models.TextChoices):
@@ -188,6 +192,11 @@ class Order(ConcurrentTransitionMixin, lifecycle.Lifecycle, models.Model):
     def is_ended(self) -> bool:
         """Whether it is over; nothing revives it."""
         return self.status in {Status.COMPLETED, Status.CANCELLED}
+
+    @property
+    def has_open_link(self) -> bool:
+        """Whether a guest's private link opens it: there is one, not withdrawn, and it did not end long ago."""
+        return bool(self.guest_hash) and (self.ended_at is None or self.ended_at > clock.now() - LINK_LASTS)
 
     @property
     def recipient(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from orders.services.habits import set_auto_accept
 from orders.services.hands import by_hand, note_by_hand, record_denied
 from orders.services.keybook import ImportReport, import_keys
 from orders.services.keyfile import ask_to_stop, begin_import
+from orders.services.knock import withdraw_link
 from orders.services.lines import note, pick_line, strike_out_line
 from orders.services.looks import reveal, reveal_to_support
 from orders.services.menu import (
@@ -121,4 +122,5 @@ __all__ = [
     "void_batch",
     "void_texts",
     "watch",
+    "withdraw_link",
 ]

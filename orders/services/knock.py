@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from config.ground import clock, limits
 from config.ground.limits import Limit
 from config.ground.problems import Refusal
+from orders.actors import Actor
+from orders.order import road
 from orders.order.guests import GuestDoor
 from orders.order.models import Order
-from orders.order.road import NoSuchOrder
+from orders.order.road import NoSuchOrder, Step
 from orders.people import digits_of, hash_key
 
 DIGITS = 4
@@ -45,10 +47,16 @@ def knock(order_id: str, secret: str, *, address: str | None) -> Order:
     """The order of a right link. Raises NoSuchOrder for a wrong one, TooMany for many of them from one address."""
     order = Order.objects.select_related("shop").filter(public_id=order_id).exclude(guest_hash="").first()
     known = order.guest_hash if order else hash_key("")
-    if hmac.compare_digest(known, hash_key(secret)) and order is not None:
+    if hmac.compare_digest(known, hash_key(secret)) and order is not None and order.has_open_link:
         return order
     limits.hold(f"link:{address}", WRONG_LINKS)
     raise NoSuchOrder
+
+
+@transaction.atomic
+def withdraw_link(order_id: str, actor: Actor) -> Order:
+    """Open this order to nobody by its private link any more, also where it was opened before."""
+    return road.move(road.locked(order_id), None, Step("staff.noted", columns={"guest_hash": ""}), actor)
 
 
 def asks_digits(order: Order) -> bool:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from config.ground.problems import Refusal
 from orders import services, words
-from orders.access import Asker, asker, own_order
+from orders.access import Asker, asker, open_links, own_order
 from orders.actors import as_customer
 from orders.order.models import Order
 from orders.order.states import RUNNING, CancelReason
@@ -26,7 +26,7 @@ SHOWS = ("all", "running", "refunds")
 
 def own_orders(person: Asker) -> QuerySet[Order]:
     """The orders that this person placed or holds the private link of, newest first."""
-    mine = Q(public_id__in=person.guest_orders)
+    mine = open_links(person)
     if person.user_id is not None:
         mine |= Q(customer_id=person.user_id)
     return Order.objects.filter(mine).order_by("-id")
