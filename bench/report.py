@@ -3,15 +3,16 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 LAST = Path(__file__).parent / "last.json"
 PRESSURE = Path("/proc/pressure/cpu")
 PACKAGES = ("django", "djangorestframework", "psycopg", "granian", "uvicorn", "redis", "channels", "channels-redis")
-HEAD = ("", "limit", "ours", "peer", "limit again", "ratio", "ship", "losses")
+HEAD = ("", "limit", "ours", "peer", "limit again", "ratio", "ship", "aim", "reached", "losses")
 
 
 class Stage(Protocol):
@@ -22,10 +23,34 @@ class Stage(Protocol):
 
 
 @dataclass(frozen=True)
+class Bar:
+    """What has to be reached, and what we aim at: by the ratio, or by our figure itself where there is no peer."""
+
+    ship: float
+    aim: float
+    at_most: bool = False
+    of_ours: bool = False
+
+    def words(self, value: float) -> str:
+        """One of the two as text."""
+        return f"{'≤' if self.at_most else '≥'} {value:g}"
+
+    def reached(self, value: float | None) -> str:
+        """Which of the two was reached, or by how much the lower one was missed."""
+        if value is None:
+            return "not measured"
+        for name, wanted in (("aim", self.aim), ("ship", self.ship)):
+            if value <= wanted if self.at_most else value >= wanted:
+                return name
+        return f"no, by {abs(value - self.ship) / self.ship:.0%}" if self.ship else f"no, {value:g}"
+
+
+@dataclass(frozen=True)
 class Row:
     """One figure beside its peer. `ratio` is ours ÷ peer; `limit` what the client alone can drive, before and after.
 
-    `ship` is the bar ("≥ 0.15"), `losses` counts whatever should have been there and was not (or came twice).
+    `ratios` are those of repeated rounds, of which the median counts. `bar` is what is judged; `ship` its text where
+    there is none. `losses` counts whatever should have been there and was not (or came twice).
     """
 
     name: str
@@ -37,11 +62,27 @@ class Row:
     ship: str = ""
     losses: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+    bar: Bar | None = None
+    ratios: Sequence[float] = ()
 
     @property
     def ratio(self) -> float | None:
         """Ours ÷ peer; None without a peer."""
+        if self.ratios:
+            return round(median(self.ratios), 4)
         return round(self.ours / self.peer, 4) if self.peer else None
+
+    def with_details(self, details: Mapping[str, Any]) -> "Row":
+        """The same with more said about it."""
+        return replace(self, details={**self.details, **details})
+
+    @property
+    def judgement(self) -> tuple[str, str, str]:
+        """Ship, aim, and which was reached."""
+        if self.bar is None:
+            return self.ship, "", ""
+        value = self.ours if self.bar.of_ours else self.ratio
+        return self.bar.words(self.bar.ship), self.bar.words(self.bar.aim), self.bar.reached(value)
 
 
 def pressure() -> str:
@@ -86,7 +127,13 @@ def merge(rows: Sequence[Row], measured_under: Mapping[str, Any], path: Path = L
             "limit": row.limit,
             "ratio": row.ratio,
             "losses": row.losses,
-            "conditions": {"unit": row.unit, "ship": row.ship, **row.details, **measured_under},
+            "conditions": {
+                "unit": row.unit,
+                **dict(zip(("ship", "aim", "reached"), row.judgement, strict=True)),
+                "ratios": [round(ratio, 3) for ratio in row.ratios],
+                **row.details,
+                **measured_under,
+            },
         }
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -94,7 +141,7 @@ def merge(rows: Sequence[Row], measured_under: Mapping[str, Any], path: Path = L
 def _cells(row: Row) -> tuple[str, ...]:
     ratio = "" if row.ratio is None else f"{row.ratio:.3f}"
     figures = (row.limit, row.ours, row.peer, row.limit_again)
-    return (f"{row.name} ({row.unit})", *(_figure(value) for value in figures), ratio, row.ship, str(row.losses))
+    return (f"{row.name} ({row.unit})", *(_figure(value) for value in figures), ratio, *row.judgement, str(row.losses))
 
 
 def _figure(value: float | None) -> str:

@@ -1,39 +1,41 @@
-"""The watchers: many WebSockets held by one process, which checks that every version comes once and in order.
+"""The watchers: many connections held by one process, which checks that every version comes once and in order.
 
-Standard input: one Watch as JSON. It says "ready" when all follow, counts what comes into a shared file (so that the
-feeder never runs far ahead), and writes one Seen as JSON when the total that stands in that file has come, or nothing
-came for SILENCE seconds. It speaks only as much WebSocket as it must: whole, unmasked text frames.
+Standard input: one Watch as JSON, then commands, one a line. It says "some" when the first few follow and goes on at
+the next line (in between their server's memory is read), "ready" when all do. `{"do": "count"}` counts what comes into
+a shared file (so that the feeder never runs far ahead) and gives one Seen as JSON when the total that stands in that
+file has come, or nothing came for SILENCE seconds. `{"do": "cut"}` drops every connection, `{"do": "again"}` opens
+them all at once. It speaks only as much of each protocol as it must: it shares two cores with what it measures.
 """
 
 import asyncio
 import json
-import mmap
-import struct
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from typing import Any
 
 import uvloop
 
-SILENCE = 5.0  # seconds
+from bench.dialects import DIALECTS, Watcher
+from bench.tally import Moments, Tally
+
+SILENCE = 4.0  # seconds
 AT_ONCE = 100  # handshakes
-VERSION = b'"version":'
-SNAPSHOT = b'"snapshot"'
-TALLY = struct.Struct("qqd")  # messages received, messages that will have been sent (0: not known yet), began
 
 
 @dataclass
 class Watch:
-    """`topics` are followed by `each` sockets; `{topic}` in `path` is replaced; `subscribe` speaks lockstep.v1."""
+    """`topics` are followed by `each` sockets; `{topic}` in `path` is replaced; `dialect` is one of DIALECTS."""
 
     port: int
     path: str
     topics: list[str]
     each: int
     tally: str
-    subscribe: bool
+    dialect: str
     headers: str = ""
+    some: int = 0
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Seen:
     received: int = 0
     lost: int = 0
     inverted: int = 0
+    resyncs: int = 0
     seconds: float = 0.0
     client_us: float = 0.0  # our CPU for each message
 
@@ -52,117 +55,6 @@ class Seen:
         return self.received / self.seconds if self.seconds else 0.0
 
 
-class Tally:
-    """The shared file."""
-
-    def __init__(self, path: str | Path) -> None:
-        with Path(path).open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), TALLY.size)
-
-    @classmethod
-    def fresh(cls, path: Path) -> "Tally":
-        """Make the file, all zero."""
-        path.write_bytes(bytes(TALLY.size))
-        return cls(path)
-
-    def read(self) -> tuple[int, int, float]:
-        """(received, total or 0, moment of the first send)."""
-        received, total, began = TALLY.unpack_from(self._map)
-        return int(received), int(total), float(began)
-
-    def received(self, count: int) -> None:
-        """The watchers' half."""
-        struct.pack_into("q", self._map, 0, count)
-
-    def begin(self, total: int = 0) -> None:
-        """The feeder's half: called before the first send, and with the total after the last."""
-        began = self.read()[2] or time.monotonic()
-        struct.pack_into("qd", self._map, 8, total, began)
-
-
-class Watcher(asyncio.Protocol):
-    """One socket."""
-
-    def __init__(self, crowd: "Crowd", topic: str) -> None:
-        self.crowd, self.topic = crowd, topic
-        self.is_open = self.follows = False
-        self.rest = b""
-        self.version = 1
-        self.count = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the upgrade."""
-        self.transport: asyncio.Transport = transport  # type: ignore[assignment] # it is one
-        watch = self.crowd.watch
-        head = (
-            f"GET {watch.path.format(topic=self.topic)} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-            f"{watch.headers}\r\n"
-        )
-        self.transport.write(head.encode())
-
-    def data_received(self, data: bytes) -> None:
-        """Take the answer to the upgrade, then frames."""
-        if self.rest:
-            data = self.rest + data
-        start = 0
-        if not self.is_open:
-            end = data.find(b"\r\n\r\n")
-            if end < 0:
-                self.rest = data
-                return
-            self._opened(data[:end])
-            start = end + 4
-        self.rest = data[self._frames(data, start) :]
-
-    def _opened(self, head: bytes) -> None:
-        if b" 101 " not in head.split(b"\r\n", 1)[0]:
-            sys.exit(f"no upgrade: {head[:200]!r}")
-        self.is_open = True
-        if self.crowd.watch.subscribe:
-            words = json.dumps({"type": "subscribe", "topic": self.topic}).encode()
-            self.transport.write(bytes([0x81, 0x80 | len(words)]) + bytes(4) + words)
-        else:
-            self._following()
-
-    def _frames(self, data: bytes, at: int) -> int:
-        """Handle every whole frame; returns where the first part of a frame begins."""
-        size = len(data)
-        while at + 2 <= size:
-            length, head = data[at + 1], 2
-            if length == 126:
-                if at + 4 > size:
-                    break
-                length, head = data[at + 2] << 8 | data[at + 3], 4
-            end = at + head + length
-            if end > size:
-                break
-            found = data.find(VERSION, at, end)
-            if found >= 0:
-                self._version(data, found + len(VERSION), at, end)
-            at = end
-        return at
-
-    def _version(self, data: bytes, at: int, start: int, end: int) -> None:
-        last = at
-        while 48 <= data[last] <= 57:
-            last += 1
-        if data.find(SNAPSHOT, start, end) >= 0:
-            self._following()
-            return
-        version = int(data[at:last])
-        self.count += 1
-        if version <= self.version:
-            self.crowd.inverted += 1
-        self.version = max(version, self.version)
-        self.crowd.heard()
-
-    def _following(self) -> None:
-        if not self.follows:
-            self.follows = True
-            self.crowd.follow()
-
-
 class Crowd:
     """All the sockets of one watch."""
 
@@ -170,59 +62,104 @@ class Crowd:
         self.watch = watch
         self.tally = Tally(watch.tally)
         self.watchers: list[Watcher] = []
-        self.count = self.inverted = self.following = 0
-        self.all_follow = asyncio.Event()
-        self.last = 0.0
-        self._busy = 0.0
+        self.count = self.inverted = self.following = self.resyncs = 0
+        self.base = 0  # version of every topic before what is counted
+        self.moments: Moments | None = None
+        self.enough = asyncio.Event()
+        self.wanted = 0
 
-    def heard(self) -> None:
+    def heard(self, watcher: Watcher, version: int) -> None:
         """One message came."""
         self.count += 1
         if self.count % 50 == 0:
             self.tally.received(self.count)
+        if self.moments:
+            number = (version - self.base - 1) * len(self.watch.topics) + watcher.place
+            self.moments.note(number * self.watch.each + watcher.member, time.monotonic())
 
     def follow(self) -> None:
         """One more socket follows its topic."""
         self.following += 1
-        if self.following == len(self.watch.topics) * self.watch.each:
-            self.all_follow.set()
+        if self.following == self.wanted:
+            self.enough.set()
 
-    async def run(self) -> Seen:
-        """Connect, say ready, count until everything or nothing more comes."""
-        loop = asyncio.get_running_loop()
-        wanted = [topic for topic in self.watch.topics for _ in range(self.watch.each)]
-        for start in range(0, len(wanted), AT_ONCE):
-            made = [
-                loop.create_connection(lambda topic=topic: Watcher(self, topic), "127.0.0.1", self.watch.port)
-                for topic in wanted[start : start + AT_ONCE]
-            ]
-            self.watchers += [protocol for _, protocol in await asyncio.gather(*made)]
-        await asyncio.wait_for(self.all_follow.wait(), 60)
+    def fail(self, why: str) -> None:
+        """End at once, with the reason on standard error."""
+        print(why, file=sys.stderr, flush=True)
+        os._exit(1)
+
+    async def run(self) -> None:
+        """Connect, then do as told."""
+        made = DIALECTS[self.watch.dialect]
+        self.watchers = [
+            made(self, topic, place, member)
+            for place, topic in enumerate(self.watch.topics)
+            for member in range(self.watch.each)
+        ]
+        some = self.watch.some
+        if some:
+            await self._connect(self.watchers[:some])
+            print("some", flush=True)
+            await _line()
+        await self._connect(self.watchers[some:])
         print("ready", flush=True)
-        busy = time.process_time()
-        await self._until_quiet()
-        return self._seen(time.process_time() - busy)
+        while line := await _line():
+            command = json.loads(line)
+            if command["do"] == "count":
+                print(json.dumps(asdict(await self._counted(command))), flush=True)
+            elif command["do"] == "cut":
+                self.following = 0
+                for watcher in self.watchers:
+                    watcher.cut()
+                print("cut", flush=True)
+            else:
+                await self._connect(self.watchers, at_once=len(self.watchers))
+                print("again", flush=True)
 
-    async def _until_quiet(self) -> None:
+    async def _connect(self, watchers: list[Watcher], at_once: int = AT_ONCE) -> None:
+        loop = asyncio.get_running_loop()
+        self.wanted = self.following + len(watchers)
+        self.enough.clear()
+        for start in range(0, len(watchers), at_once):
+            part = watchers[start : start + at_once]
+            made = [loop.create_connection(lambda watcher=one: watcher, "127.0.0.1", self.watch.port) for one in part]
+            await asyncio.gather(*made)
+        await asyncio.wait_for(self.enough.wait(), 120)
+
+    async def _counted(self, command: dict[str, Any]) -> Seen:
+        self.base = command["base"]
+        self.moments = Moments(command["moments"]) if command["moments"] else None
+        self.count = self.inverted = 0
+        for watcher in self.watchers:
+            watcher.count, watcher.version = 0, self.base
+        print("counting", flush=True)
+        busy = time.process_time()
+        last = await self._until_quiet()
+        _, total, began = self.tally.read()
+        seen = Seen(self.count, inverted=self.inverted, resyncs=self.resyncs, seconds=last - began)
+        each = total // len(self.watchers)
+        seen.lost = sum(max(0, each - watcher.count) for watcher in self.watchers)
+        seen.client_us = (time.process_time() - busy) * 1e6 / max(1, self.count)
+        return seen
+
+    async def _until_quiet(self) -> float:
+        """Count until everything or nothing more comes; returns when the last one came."""
         had, since = -1, time.monotonic()
         while time.monotonic() - since < SILENCE:
             await asyncio.sleep(0.005)
             _, total, began = self.tally.read()
-            if self.count != had or not began:
-                had, since = self.count, time.monotonic()
+            if self.count != had or not began or not total:
+                since = since if self.count == had and began else time.monotonic()
+                had = self.count
                 self.tally.received(self.count)
             if total and self.count >= total:
                 break
-        self.last = since
+        return since
 
-    def _seen(self, busy: float) -> Seen:
-        _, total, began = self.tally.read()
-        seen = Seen(received=self.count, inverted=self.inverted, seconds=self.last - began)
-        each = total // len(self.watchers)
-        seen.lost = sum(max(0, each - watcher.count) for watcher in self.watchers)
-        seen.client_us = busy * 1e6 / max(1, self.count)
-        return seen
+
+async def _line() -> str:
+    return await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(uvloop.run(Crowd(Watch(**json.loads(sys.stdin.readline()))).run()))))
+    uvloop.run(Crowd(Watch(**json.loads(sys.stdin.readline()))).run())

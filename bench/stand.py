@@ -6,11 +6,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psycopg
+import redis
 
 from config.local import envfile, places, processes, table
 from config.local.catalogues import compile_catalogues
@@ -37,9 +39,13 @@ OPEN_FILES = 8192
 class Stand:
     """Everything started inside `with` is ended by its end. The database is made anew each time."""
 
-    def __init__(self, *, seconds: float, size: float = 1.0, state: Path = STATE) -> None:
+    def __init__(
+        self, *, seconds: float, size: float = 1.0, rounds: int = 1, sockets: float = 1.0, state: Path = STATE
+    ) -> None:
         self.seconds = seconds
         self.size = size  # of the crowds
+        self.rounds = rounds  # of limit, ours, peer, limit, where a target has several
+        self.share = sockets  # of the sockets
         self.state = state
         self.web_port, self.live_port = _free_port(), _free_port()
         self.environment: dict[str, str] = {}
@@ -102,12 +108,20 @@ class Stand:
         return members
 
     def cpu_seconds(self, name: str) -> float:
-        """CPU that a program and its workers have used so far (resolution 10 ms)."""
+        """CPU that a program and its workers have used so far."""
         return sum(_cpu(pid) for pid in processes.session_members(self._children[name].pid))
+
+    def redis_cpu_seconds(self) -> float:
+        """The same of Redis."""
+        return _cpu(self._redis)
 
     def memory_kib(self, name: str) -> int:
         """Resident memory of a program and its workers."""
         return sum(_resident_kib(pid) for pid in processes.session_members(self._children[name].pid))
+
+    def sized(self, sockets: int) -> int:
+        """How many sockets (or groups) there are, in steps of ten."""
+        return max(10, round(sockets * self.share / 10) * 10)
 
     def database_settings(self) -> dict[str, str]:
         """What durability the figures were taken with."""
@@ -132,6 +146,8 @@ class Stand:
     def _prepare(self) -> None:
         address = self._services.start_postgres()
         redis_url, broker_url = self._services.start_redis()
+        with redis.Redis.from_url(redis_url) as client:
+            self._redis = int(client.info("server")["process_id"])
         addresses = {"DATABASE_URL": address, "REDIS_URL": redis_url, "LOCKSTEP_BROKER_URL": broker_url}
         words = envfile.rewrite(self.state / "env", addresses | {"LOCKSTEP_STATE": str(self.state)})
         os.environ.update(words | UNLIMITED | {"DJANGO_SETTINGS_MODULE": "config.settings"})
@@ -158,8 +174,13 @@ def _free_port() -> int:
 
 
 def _cpu(pid: int) -> float:
+    """To the microsecond where the kernel tells it of each living thread, else to 10 ms."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    exact = 0
+    with suppress(OSError):  # a thread ended while we looked
+        for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            exact += int(path.read_text(encoding="ascii").split()[0])
+    return max(exact / 1e9, (int(fields[11]) + int(fields[12])) / TICK)
 
 
 def _resident_kib(pid: int) -> int:

@@ -1,110 +1,147 @@
-"""`fanout`: 1,500 sockets in groups of three through the live process, beside Channels' Redis pub/sub layer."""
+"""`fanout`: 1,500 sockets in groups of three, and one group of 1,000, through the live process and the servers beside it."""
 
-import json
-import subprocess
-import sys
-from contextlib import ExitStack
-from dataclasses import asdict
-from functools import partial
+from dataclasses import dataclass, field
+from statistics import median
 
-from bench import goods
-from bench.feeder import Feed
-from bench.report import Row
-from bench.sockets import Seen, Tally, Watch
+from bench import contestants, goods
+from bench.contestants import Contestant
+from bench.feeding import Phase
+from bench.legs import Leg, Measured
+from bench.report import Bar, Row, pressure
 from bench.stand import Stand
+from bench.tally import percentile
 from bench.targets.pages import session
 from bench.targets.status import placed
-from config.local import table
-from notifications.live.protocol import SUBPROTOCOL
 
-GROUPS, EACH = 500, 3
+GROUPS, EACH, CROWD = 500, 3, 1_000
+EVENTS = 1_000  # a second, in the leg that measures CPU and latency
+LIMIT = Contestant("limit", "bare", "plain", "/{topic}", lambda _stand: "")
+PEERS = (contestants.NCHAN_WS, contestants.PUBSUB, contestants.SOCKETIO, contestants.DAPHNE_DEFAULT)
+BARS = {
+    "nchan": ("fanout_nchan", Bar(0.6, 0.85)),
+    "Channels pub/sub": ("fanout", Bar(6, 10)),
+    "daphne + default layer": ("fanout_daphne", Bar(12, 20)),
+    "Socket.IO": ("fanout_socketio", None),
+}
+SSE = (contestants.OURS_SSE, contestants.NCHAN_SSE)
+
+
+@dataclass
+class Taken:
+    """What one contestant gave, round by round: `flood` as fast as it goes, `paced` at EVENTS a second."""
+
+    flood: list[Measured] = field(default_factory=list)
+    paced: list[Measured] = field(default_factory=list)
+    memory_kib: list[float] = field(default_factory=list)
+
+    @property
+    def per_second(self) -> float:
+        """Messages a second, the median round."""
+        return median(measured.seen.per_second for measured in self.flood) if self.flood else 0.0
+
+    def faults(self) -> tuple[int, int]:
+        """(lost, inverted) of all rounds."""
+        seen = [measured.seen for measured in (*self.flood, *self.paced)]
+        return sum(one.lost for one in seen), sum(one.inverted for one in seen)
+
+    def median(self, name: str) -> float:
+        """The median of one figure of the paced rounds."""
+        return median(getattr(measured, name) for measured in self.paced) if self.paced else 0.0
 
 
 def run(stand: Stand) -> list[Row]:
-    """Measure: limit, ours, peer, limit."""
+    """Measure: limit, ours, nchan, the others, limit; that a few times."""
     buyer, key = goods.person("watcher")
-    first = goods.copies(placed(goods.market("watched"), key), GROUPS)
-    refs = [f"ord_{goods.FIRST_REF + first + n}" for n in range(GROUPS)]
-    limit = _bare(stand, refs)
-    ours, our_us, our_kib = _ours(stand, refs, f"Cookie: {session(buyer)}\r\n")
-    peer, peer_us, peer_kib = _peer(stand, refs)
-    again = _bare(stand, refs)
+    groups, crowd = stand.sized(GROUPS), stand.sized(CROWD)
+    first = goods.copies(placed(goods.market("watched"), key), groups)
+    refs = [f"ord_{goods.FIRST_REF + first + n}" for n in range(groups)]
+    cookie = session(buyer)
+    ours, ours_sse = contestants.ours(cookie), contestants.ours(cookie, contestants.OURS_SSE)
+    present = [ours, *(peer for peer in PEERS if not peer.absent())]
+    taken: dict[str, Taken] = {}
+    for number in range(stand.rounds):
+        last = number == stand.rounds - 1
+        for who in (LIMIT, *present, LIMIT):
+            if not (who is contestants.DAPHNE_DEFAULT and number):  # it is slow, and far off: once is enough
+                _leg(stand, taken.setdefault(who.name, Taken()), who, refs, EACH)
+        for who in (ours, contestants.NCHAN_WS):
+            if not who.absent():
+                _leg(stand, taken.setdefault(f"{who.name} crowd", Taken()), who, refs[:1], crowd)
+        for who in (ours_sse, contestants.NCHAN_SSE) if last else ():
+            if not who.absent():
+                _leg(stand, taken.setdefault(who.name, Taken()), who, refs, EACH)
+    return _rows(taken, groups, crowd)
+
+
+def _leg(stand: Stand, taken: Taken, who: Contestant, refs: list[str], each: int) -> None:
+    with Leg(stand, who, refs, each) as leg:
+        if each == EACH and who is not LIMIT:
+            taken.paced.append(leg.measure(Phase(stand.seconds, rate=EVENTS)))
+        taken.flood.append(leg.measure(Phase(stand.seconds / (1 if each == EACH else 2))))
+        taken.memory_kib.append(leg.memory_kib)
+
+
+def _rows(taken: dict[str, Taken], groups: int, crowd: int) -> list[Row]:
+    ours, absent = taken["ours"], contestants.absences(*PEERS, *SSE)
+    rows = []
+    for peer in PEERS:
+        name, bar = BARS[peer.name]
+        rows.append(_beside(name, ours, taken.get(peer.name), bar, taken["limit"]))
+    nchan = taken.get("nchan")
+    rows += [
+        _paced("fanout_cpu_nchan", "µs of server CPU a message", ours, nchan, Bar(2, 1.5, at_most=True)),
+        _beside("crowd_nchan", taken["ours crowd"], taken.get("nchan crowd"), Bar(0.4, 0.6), None),
+        _beside("events_nchan", taken["ours, events"], taken.get("nchan, events"), None, None),
+        _memory(ours, taken.get("Channels pub/sub")),
+    ]
     details = {
-        "sockets": f"{GROUPS * EACH} in groups of {EACH}",
-        "losses": f"ours {ours.lost}, peer {peer.lost}",
-        "inversions": f"ours {ours.inverted}, peer {peer.inverted}",
-        "server CPU a message": f"ours {our_us:.1f} µs, peer {peer_us:.1f} µs",
-        "server memory a socket": f"ours {our_kib:.1f} KiB, peer {peer_kib:.1f} KiB",
-        "client CPU a message": f"{ours.client_us:.1f} µs",
-        "peer": "uvicorn with the same words, channels_redis pub/sub layer, neither rights nor versions",
+        "sockets": f"{groups * EACH} in groups of {EACH}, signed in, versions on; one group of {crowd}",
+        "paced": f"{EVENTS} events/s, each at its moment; ours p50 {_ms(ours, 0.5)}, p99 {_ms(ours, 0.99)}",
+        "client": f"{ours.median('redis_us'):.1f} µs of Redis and {_client(ours):.1f} µs of the watchers' CPU a message,"
+        " on the same cores",
+        "peers": "neither rights nor versions; nchan with one worker, as ours is one process",
+        "rounds": len(ours.flood),
+        "pressure at the end": pressure(),
+        **{name: _told(taken[name]) for name in taken if name != "limit"},
+        **absent,
     }
-    return [
-        Row("fanout", "messages/s", ours.per_second, peer.per_second, limit.per_second, again.per_second,
-            "≥ 6 × peer", ours.lost + ours.inverted, details),
-    ]  # fmt: skip
+    return [rows[0].with_details(details), *rows[1:]]
 
 
-def _ours(stand: Stand, refs: list[str], cookie: str) -> tuple[Seen, float, float]:
-    stand.start("live")
-    try:
-        topics = [f"order/{ref}" for ref in refs]
-        headers = f"{cookie}Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
-        watch = Watch(stand.live_port, "/live/ws", topics, EACH, "", subscribe=True, headers=headers)
-        return _watched(stand, watch, Feed("hub", topics, EACH, stand.seconds, ""), "live")
-    finally:
-        stand.stop("live")
+def _told(taken: Taken) -> str:
+    lost, inverted = taken.faults()
+    flood = f"{taken.per_second:,.0f}/s" if taken.flood else ""
+    paced = f", paced {taken.median('server_us'):.1f} µs p99 {_ms(taken, 0.99)}" if taken.paced else ""
+    return f"{flood}{paced}, lost {lost}, inverted {inverted}"
 
 
-def _peer(stand: Stand, refs: list[str]) -> tuple[Seen, float, float]:
-    words = (*stand.words("live")[:-1], "bench.channels_peer:application")
-    stand.start_words("peer", words, lambda: table.answers(stand.live_port))
-    try:
-        watch = Watch(stand.live_port, "/{topic}", refs, EACH, "", subscribe=False)
-        topics = [f"order/{ref}" for ref in refs]
-        feed = Feed("channels", topics, EACH, stand.seconds, "", redis_url=stand.environment["REDIS_URL"])
-        return _watched(stand, watch, feed, "peer")
-    finally:
-        stand.stop("peer")
+def _beside(name: str, ours: Taken, peer: Taken | None, bar: Bar | None, limit: Taken | None) -> Row:
+    pairs = list(zip(ours.flood, peer.flood if peer else [], strict=False))
+    return Row(
+        name, "messages/s", ours.per_second, peer.per_second if peer else None,
+        limit.flood[0].seen.per_second if limit else None, limit.flood[-1].seen.per_second if limit else None,
+        losses=sum(ours.faults()), bar=bar,
+        ratios=[one.seen.per_second / other.seen.per_second for one, other in pairs if other.seen.per_second],
+    )  # fmt: skip
 
 
-def _bare(stand: Stand, refs: list[str]) -> Seen:
-    topics = [f"order/{ref}" for ref in refs]
-    feed = Feed("bare", topics, EACH, stand.seconds / 2, "", port=stand.live_port)
-    return _watched(stand, Watch(stand.live_port, "/{topic}", refs, EACH, "", subscribe=False), feed, "")[0]
+def _paced(name: str, unit: str, ours: Taken, peer: Taken | None, bar: Bar) -> Row:
+    pairs = list(zip(ours.paced, peer.paced if peer else [], strict=False))
+    ratios = [one.server_us / other.server_us for one, other in pairs if other.server_us]
+    return Row(name, unit, ours.median("server_us"), peer.median("server_us") if peer else None, bar=bar, ratios=ratios)
 
 
-def _watched(stand: Stand, watch: Watch, feed: Feed, server: str) -> tuple[Seen, float, float]:
-    """Run watchers and feeder; returns what was seen, µs of the server's CPU a message, KiB of its memory a socket."""
-    path = stand.state / "tally"
-    Tally.fresh(path)
-    watch.tally = feed.tally = str(path)
-    empty_kib = stand.memory_kib(server) if server else 0
-    with ExitStack() as stack:
-        begin = partial(_begin, stand, stack)
-        feeding = None if server else begin("bench.feeder", feed, "listening")
-        watching = begin("bench.sockets", watch, "ready")
-        full_kib, cpu = (stand.memory_kib(server), stand.cpu_seconds(server)) if server else (0, 0.0)
-        feeding = feeding or begin("bench.feeder", feed, "")
-        told, _ = feeding.communicate(timeout=stand.seconds * 4 + 60)
-        if feeding.returncode:
-            raise RuntimeError("the feeder failed")
-        said, _ = watching.communicate(timeout=60)
-    seen = Seen(**json.loads(said))
-    spent = stand.cpu_seconds(server) - cpu if server else 0.0
-    assert json.loads(told)["sent"] == seen.received + seen.lost, "the counts do not agree"
-    return seen, spent * 1e6 / max(1, seen.received), (full_kib - empty_kib) / (GROUPS * EACH)
+def _memory(ours: Taken, peer: Taken | None) -> Row:
+    pairs = list(zip(ours.memory_kib, peer.memory_kib if peer else [], strict=False))
+    return Row(
+        "memory", "KiB a connection", median(ours.memory_kib), median(peer.memory_kib) if peer else None,
+        bar=Bar(1.0, 0.8, at_most=True), ratios=[one / other for one, other in pairs if other],
+    )  # fmt: skip
 
 
-def _begin(stand: Stand, stack: ExitStack, module: str, words: Watch | Feed, greeting: str) -> "subprocess.Popen[str]":
-    """Start one side in a process that ends with `stack`, and wait for its greeting."""
-    child = subprocess.Popen(
-        (sys.executable, "-m", module), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=stand.environment
-    )
-    stack.callback(child.kill)
-    assert child.stdin
-    assert child.stdout
-    child.stdin.write(json.dumps(asdict(words)) + "\n")
-    child.stdin.flush()
-    if greeting and (said := child.stdout.readline().strip()) != greeting:
-        raise RuntimeError(f"{module} said {said!r} instead of {greeting!r}")
-    return child
+def _ms(taken: Taken, share: float) -> str:
+    return f"{percentile([delay for measured in taken.paced for delay in measured.delays], share):.1f} ms"
+
+
+def _client(taken: Taken) -> float:
+    return median(measured.seen.client_us for measured in taken.flood)

@@ -1,4 +1,4 @@
-"""The peer of the hub: the consumer that a Django project writes with Channels and its Redis pub/sub layer."""
+"""The consumer that a Django project writes with Channels; CHANNEL_LAYER names the class of its Redis layer."""
 
 import os
 from typing import Any
@@ -13,8 +13,9 @@ settings.configure(
     SECRET_KEY="bench", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"],
     CHANNEL_LAYERS={
         "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [os.environ["REDIS_URL"]]},
+            "BACKEND": os.environ["CHANNEL_LAYER"],
+            # redis-py 8 gives up a read after 5 s, as long as the default layer waits for a message
+            "CONFIG": {"hosts": [{"address": os.environ["REDIS_URL"], "socket_timeout": None}]},
         }
     },
 )  # fmt: skip
