@@ -21,16 +21,12 @@ django.setup()
 
 # what follows reads models and settings, so Django had to be set up first
 from bench import ways  # noqa: E402
-from bench.feeding import Feed, Phase  # noqa: E402
+from bench.feeding import DATA, Feed, Phase  # noqa: E402
 from bench.tally import Tally  # noqa: E402
 from notifications.log import frames  # noqa: E402
 from notifications.log.models import Leadership  # noqa: E402
 
 STUCK = 0.3  # seconds without an arrival after which what is on its way counts as lost
-DATA = {
-    "status": "CONFIRMED", "word": "CONFIRMED", "facts": {"time": "12:40", "n": 15, "m": 0}, "minutes": 15,
-    "window": ["2026-01-01T04:40:00+00:00", "2026-01-01T04:50:00+00:00"], "readyBy": "2026-01-01T04:35:00+00:00",
-}  # fmt: skip
 
 
 class Rounds:

@@ -57,6 +57,7 @@ class Measured:
     delays: list[float]
     server_us: float
     redis_us: float
+    came: list[float]  # when each message came, by its number; 0 for one that did not
 
 
 class Leg:
@@ -71,40 +72,36 @@ class Leg:
         self.refs = refs
         self.memory_kib = 0.0  # of the server, a socket
         self.version = 1  # of every topic that is watched
-        self._paths = (stand.state / "tally", stand.state / "moments")
-        self._stack = ExitStack()
+        self.tally, self.moments = stand.state / "tally", stand.state / "moments"
+        self.stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Start all three."""
         try:
             self._begin()
         except BaseException:
-            self._stack.close()
+            self.stack.close()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End all three."""
-        self._stack.close()
+        self.stack.close()
 
     def _begin(self) -> None:
-        self._tally = Tally.fresh(self._paths[0])
+        Tally.fresh(self.tally)
         is_bare = self.who.way == "bare"
         self.server = self.who.start(self.stand)
         if self.server:
-            self._stack.callback(self.stand.stop, self.server)
-        feed = Feed(
-            self.who.way, self.fed, self.each, str(self._paths[0]), self.stand.live_port,
-            self.stand.environment["REDIS_URL"],
-        )  # fmt: skip
+            self.stack.callback(self.stand.stop, self.server)
         if is_bare:
-            self._feeder = self._fed(feed)
+            self._feeder = self._fed()
         some = SOME if len(self.topics) * self.each > SOME * 2 and self.server else 0
         watch = Watch(
-            self.stand.live_port, self.who.path, self.topics, self.each, str(self._paths[0]), self.who.dialect,
+            self.stand.live_port, self.who.path, self.topics, self.each, str(self.tally), self.who.dialect,
             self.who.headers, some,
         )  # fmt: skip
-        self.watchers = Child(self.stand, self._stack, WATCHERS, watch)
+        self.watchers = Child(self.stand, self.stack, WATCHERS, watch)
         if some:
             self.watchers.hear("some")
             before = self.stand.memory_kib(self.server)
@@ -114,16 +111,22 @@ class Leg:
             more = len(self.topics) * self.each - some
             self.memory_kib = (self.stand.memory_kib(self.server) - before) / more
         if not is_bare:
-            self._feeder = self._fed(feed)
+            self._feeder = self._fed()
 
-    def _fed(self, feed: Feed) -> Child:
-        child = Child(self.stand, self._stack, FEEDER, feed)
+    def feeder(self) -> Child:
+        """Start whatever sends the events."""
+        redis_url = self.stand.environment["REDIS_URL"]
+        feed = Feed(self.who.way, self.fed, self.each, str(self.tally), self.stand.live_port, redis_url)
+        return Child(self.stand, self.stack, FEEDER, feed)
+
+    def _fed(self) -> Child:
+        child = self.feeder()
         child.hear("feeding")
         return child
 
     def feed(self, phase: Phase) -> int:
         """Send events that nobody counts; returns how many messages they made."""
-        Tally.fresh(self._paths[0])
+        Tally.fresh(self.tally)
         self._feeder.tell(asdict(phase))
         return int(json.loads(self._feeder.hear())["sent"])
 
@@ -132,9 +135,9 @@ class Leg:
         phase.only = [f"order/{ref}" for ref in self.refs]
         phase.window = min(phase.window, self.who.window)
         most = round(phase.rate * phase.seconds + len(self.refs)) * self.each if phase.rate else 0
-        moments = Moments.fresh(self._paths[1], most) if phase.rate else None
-        Tally.fresh(self._paths[0])
-        self.watchers.tell({"do": "count", "base": self.version, "moments": str(self._paths[1]) if moments else ""})
+        moments = Moments.fresh(self.moments, most) if phase.rate else None
+        Tally.fresh(self.tally)
+        self.watchers.tell({"do": "count", "base": self.version, "moments": str(self.moments) if moments else ""})
         self.watchers.hear("counting")
         server, redis = self._cpu()
         self._feeder.tell(asdict(phase))
@@ -147,13 +150,10 @@ class Leg:
                 f"{self.who.name}: {sent} sent, {seen.received} came, {seen.lost} lost: these do not agree"
             )
         count = max(1, seen.received)
-        delays = self._delays(moments, sent, phase.rate) if moments else []
-        return Measured(seen, delays, spent * 1e6 / count, redis_spent * 1e6 / count)
+        came = moments.read()[:sent].tolist() if moments else []
+        began = Tally(self.tally).read()[2]
+        delays = [(at - began - number // self.each / phase.rate) * 1000 for number, at in enumerate(came) if at]
+        return Measured(seen, delays, spent * 1e6 / count, redis_spent * 1e6 / count, came)
 
     def _cpu(self) -> tuple[float, float]:
         return self.stand.cpu_seconds(self.server) if self.server else 0.0, self.stand.redis_cpu_seconds()
-
-    def _delays(self, moments: Moments, sent: int, rate: float) -> list[float]:
-        began = self._tally.read()[2]
-        came = moments.read()[:sent]
-        return [(at - began - number // self.each / rate) * 1000 for number, at in enumerate(came) if at]

@@ -114,7 +114,8 @@ class Crowd:
                 print("cut", flush=True)
             else:
                 await self._connect(self.watchers, at_once=len(self.watchers))
-                print("again", flush=True)
+                behind = sum(watcher.version < command["version"] for watcher in self.watchers)
+                print(json.dumps({"behind": behind}), flush=True)
 
     async def _connect(self, watchers: list[Watcher], at_once: int = AT_ONCE) -> None:
         loop = asyncio.get_running_loop()

@@ -119,6 +119,11 @@ class Stand:
         """Resident memory of a program and its workers."""
         return sum(_resident_kib(pid) for pid in processes.session_members(self._children[name].pid))
 
+    @property
+    def running(self) -> set[str]:
+        """The names of what was started."""
+        return set(self._children)
+
     def sized(self, sockets: int) -> int:
         """How many sockets (or groups) there are, in steps of ten."""
         return max(10, round(sockets * self.share / 10) * 10)

@@ -56,7 +56,8 @@ class Moments:
 
     @classmethod
     def fresh(cls, path: Path, count: int) -> "Moments":
-        """Make the file, all zero."""
+        """Make the file, all zero, and leave an earlier one to whoever still has it open."""
+        path.unlink(missing_ok=True)
         path.write_bytes(bytes(MOMENT.size * max(1, count)))
         return cls(path)
 

@@ -1,4 +1,4 @@
-"""`fanout`: 1,500 sockets in groups of three, and one group of 1,000, through the live process and the servers beside it."""
+"""`fanout`: 1,500 sockets in groups of three, and one group of 1,000, through ours and through the servers beside it."""
 
 from dataclasses import dataclass, field
 from statistics import median
@@ -97,8 +97,7 @@ def _rows(taken: dict[str, Taken], groups: int, crowd: int) -> list[Row]:
     details = {
         "sockets": f"{groups * EACH} in groups of {EACH}, signed in, versions on; one group of {crowd}",
         "paced": f"{EVENTS} events/s, each at its moment; ours p50 {_ms(ours, 0.5)}, p99 {_ms(ours, 0.99)}",
-        "client": f"{ours.median('redis_us'):.1f} µs of Redis and {_client(ours):.1f} µs of the watchers' CPU a message,"
-        " on the same cores",
+        "also on these cores": f"Redis {ours.median('redis_us'):.1f} µs, watchers {_client(ours):.1f} µs a message",
         "peers": "neither rights nor versions; nchan with one worker, as ours is one process",
         "rounds": len(ours.flood),
         "pressure at the end": pressure(),

@@ -39,7 +39,7 @@ def run(stand: Stand) -> list[Row]:
         made = [_endpoint(stall.shop.public_id, host) for host in hosts]
         stand.start("relay", LOCKSTEP_WEBHOOK_PRIVATE_HOSTS=",".join(hosts))
         try:
-            _catch_up()
+            catch_up()
             cpu = stand.cpu_seconds("relay")
             spent = _change(range(first + number * orders, first + (number + 1) * orders))
             _wait(receivers.seen[:HEALTHY], orders * STEPS)
@@ -60,7 +60,7 @@ def _endpoint(shop_id: str, host: str) -> Endpoint:
     return made
 
 
-def _catch_up() -> None:
+def catch_up() -> None:
     """Wait until the relay has numbered and read the orders that the bench wrote."""
     until = time.monotonic() + LAST
     while _behind() and time.monotonic() < until:

@@ -1,0 +1,62 @@
+"""A real browser that shows one order's page, and says when each change was on it. It runs in a process of its own.
+
+Standard input: one Screen as JSON; it says "shown" when the page is live. At the next line it gives, as JSON, for each
+change [version, when the page was written, when the browser had drawn it], both in seconds since 1970.
+"""
+
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions")
+# patch.js listens for the same event and was there first: when this runs, the page says what the frame said
+NOTE = """() => {
+  window.noted = [];
+  document.addEventListener("live:frame", ({ detail }) => {
+    const note = [detail.version, (performance.timeOrigin + performance.now()) / 1000, 0];
+    window.noted.push(note);
+    requestAnimationFrame(() => setTimeout(() => {
+      note[2] = (performance.timeOrigin + performance.now()) / 1000;
+    }));
+  });
+}"""
+
+
+@dataclass
+class Screen:
+    """The page and whose it is."""
+
+    url: str
+    session: str
+
+
+def path() -> str:
+    """The system's browser; "" when there is none."""
+    return next((found for name in NAMES if (found := shutil.which(name))), "")
+
+
+def main() -> None:
+    """Show it."""
+    screen = Screen(**json.loads(sys.stdin.readline()))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path(), args=list(FLAGS))
+        context = browser.new_context()
+        context.add_cookies([{"name": "sessionid", "value": screen.session, "url": screen.url}])
+        page = context.new_page()
+        with page.expect_websocket(timeout=60_000) as opened:
+            page.goto(screen.url, timeout=60_000)
+        opened.value.wait_for_event("framereceived", timeout=60_000)
+        page.evaluate(NOTE)
+        page.wait_for_timeout(500)  # the topic is asked for once the line is greeted, and answered then
+        print("shown", flush=True)
+        for _line in sys.stdin:
+            print(json.dumps(page.evaluate("() => window.noted.splice(0)")), flush=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""`arrival`: from a commit to 1,000 sockets and to a real browser, beside publishing right after the commit."""
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from bench import contestants, goods, screen
+from bench.contestants import Contestant
+from bench.feeding import Phase
+from bench.legs import Child, Measured
+from bench.report import Bar, Row
+from bench.screen import Screen
+from bench.stand import Stand
+from bench.tally import Moments, percentile
+from bench.targets.pages import session
+from bench.targets.status import placed
+from bench.targets.webhooks import catch_up
+from bench.written import Changed, Written
+from config.local import table
+from orders.models import Order
+
+SOCKETS = 1_000
+RATES = (200, 500)  # changes a second
+LATEST = Bar(100, 100, at_most=True, of_ours=True)
+
+
+@dataclass
+class Shown:
+    """What the browser said: delays in ms since the commit, until written and until drawn; how many never came."""
+
+    written: list[float] = field(default_factory=list)
+    drawn: list[float] = field(default_factory=list)
+    lost: int = 0
+    inverted: int = 0
+
+
+@dataclass
+class Taken:
+    """All rounds of one rate: ms since the commit and since the moment that the change was due, by round."""
+
+    committed: list[list[float]] = field(default_factory=list)
+    due: list[list[float]] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+    shown: Shown = field(default_factory=Shown)
+
+    def faults(self) -> int:
+        """Lost or inverted, on sockets and on the screen."""
+        sockets = sum(one.seen.lost + one.seen.inverted for one in self.measured)
+        return sockets + self.shown.lost + self.shown.inverted
+
+    def p50(self, number: int) -> float:
+        """The median of one round, since the commit."""
+        return percentile(self.committed[number], 0.5)
+
+
+def run(stand: Stand) -> list[Row]:
+    """Measure: ours and the peer back to back, a few times; the browser looks on in the last round."""
+    buyer, key = goods.person("waiting")
+    stall = goods.market("awaited")
+    changed = Changed.copies(placed(stall, key), placed(stall, key), stand.sized(SOCKETS))
+    who = contestants.ours(session(buyer))
+    ours, direct = {rate: Taken() for rate in RATES}, {rate: Taken() for rate in RATES}
+    rounds = min(2, stand.rounds)
+    for number in range(rounds):
+        watched = placed(stall, key) if number == rounds - 1 else None
+        with ExitStack() as stack:
+            _start(stand, stack, "relay")
+            catch_up()
+            _leg(stand, who, changed, ours, watched)
+        _leg(stand, who, changed, direct, None)
+    return _rows(ours, direct, stand.sized(SOCKETS))
+
+
+def _start(stand: Stand, stack: ExitStack, name: str) -> None:
+    stand.start(name)
+    stack.callback(stand.stop, name)
+
+
+def _leg(stand: Stand, who: Contestant, changed: Changed, taken: dict[int, Taken], watched: Order | None) -> None:
+    is_direct = watched is None and "relay" not in stand.running
+    with ExitStack() as stack:
+        if watched and screen.path():
+            _start(stand, stack, "web")
+            who = replace(who, start=_door)
+        on_screen = (watched.public_id, watched.pk, watched.version) if watched and screen.path() else None
+        leg = stack.enter_context(Written(stand, who, changed, direct=is_direct, screen=on_screen))
+        browser = _browser(stand, stack, who, on_screen[0]) if on_screen else None
+        for rate in RATES:
+            since = time.time() - time.monotonic()
+            measured = leg.changes(Phase(stand.seconds * 2, rate=rate))
+            taken[rate].measured.append(measured)
+            taken[rate].committed.append(leg.since_commit(measured))
+            taken[rate].due.append(measured.delays)
+            if browser and on_screen:
+                time.sleep(0.5)
+                browser.tell("read")
+                _note(taken[rate].shown, json.loads(browser.hear()), leg, since)
+
+
+def _door(stand: Stand) -> str:
+    stand.start("live", LOCKSTEP_BACKEND=f"{table.BACKEND_HOST}:{stand.web_port}")
+    return "live"
+
+
+def _browser(stand: Stand, stack: ExitStack, who: Contestant, ref: str) -> Child:
+    key = who.headers.partition("sessionid=")[2].partition("\r\n")[0]
+    url = f"http://localhost:{stand.live_port}/orders/{ref}/"
+    browser = Child(stand, stack, "bench.screen", Screen(url, key))
+    browser.hear("shown")
+    return browser
+
+
+def _note(shown: Shown, notes: list[tuple[int, float, float]], leg: Written, since: float) -> None:
+    """Join what the browser noted with the commits, by their order."""
+    commits = [at for at in Moments(leg.screen_commits).read() if at]
+    first = leg.screen_version + 1
+    leg.screen_version += len(commits)
+    came = {version: (written, drawn) for version, written, drawn in notes}
+    shown.inverted += sum(later[0] <= earlier[0] for earlier, later in zip(notes, notes[1:], strict=False))
+    for number, committed in enumerate(commits):
+        if first + number not in came:
+            shown.lost += 1
+            continue
+        written, drawn = came[first + number]
+        shown.written.append((written - since - committed) * 1000)
+        shown.drawn.append((drawn - since - committed) * 1000)
+
+
+def _rows(ours: dict[int, Taken], direct: dict[int, Taken], sockets: int) -> list[Row]:
+    rows = []
+    for rate in RATES:
+        mine, other = ours[rate], direct[rate]
+        pairs = range(min(len(mine.committed), len(other.committed)))
+        ratios = [mine.p50(number) / other.p50(number) for number in pairs]
+        p50, peer = (median([taken.p50(number) for number in pairs]) for taken in (mine, other))
+        bar = Bar(5, 2.5, at_most=True)
+        rows.append(Row(f"arrival_{rate}_p50", "ms, commit → socket", p50, peer, bar=bar, ratios=ratios,
+                        losses=mine.faults(), details=_details(mine, other, rate, sockets)))  # fmt: skip
+        rows.append(Row(f"arrival_{rate}_p99", "ms, due → socket", _all(mine.due, 0.99), bar=LATEST))
+        if mine.shown.written:
+            rows.append(Row(f"screen_{rate}_p50", "ms, commit → page", percentile(mine.shown.written, 0.5), peer,
+                            bar=bar, ratios=[percentile(mine.shown.written, 0.5) / peer]))  # fmt: skip
+            rows.append(
+                Row(f"screen_{rate}_p99", "ms, commit → page", percentile(mine.shown.written, 0.99), bar=LATEST)
+            )
+        else:
+            rows.append(Row(f"screen_{rate}_p99", "ms, commit → page", 0.0, details={"browser": "ABSENT: no chromium"}))
+    return rows
+
+
+def _details(mine: Taken, other: Taken, rate: int, sockets: int) -> dict[str, str]:
+    shown = mine.shown
+    count = sum(one.seen.received for one in mine.measured)
+    spent = sum(one.server_us * one.seen.received for one in mine.measured) / max(1, count)
+    return {
+        "changes": f"{rate} a second, each due at its moment, by the statements of one real change; {sockets} sockets",
+        "ours, since the commit": f"p99 {_all(mine.committed, 0.99):.1f} ms",
+        "ours, since due": f"p50 {_all(mine.due, 0.5):.1f} ms",
+        "peer": f"the same commits, then the frame published at once; p99 {_all(other.committed, 0.99):.1f} ms",
+        "browser": f"{len(shown.written)} changes of its page, lost {shown.lost}, inverted {shown.inverted}; drawn p50 "
+        f"{percentile(shown.drawn, 0.5):.1f}, p99 {percentile(shown.drawn, 0.99):.1f} ms",
+        "live process": f"{spent:.0f} µs a message",
+        "peer's losses": f"{other.faults()}",
+    }
+
+
+def _all(rounds: list[list[float]], share: float) -> float:
+    return percentile([delay for one in rounds for delay in one], share)
