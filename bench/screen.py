@@ -30,7 +30,8 @@ NOTE = """() => {
 class Screen:
     """The page and whose it is."""
 
-    url: str
+    origin: str
+    page: str
     session: str
 
 
@@ -45,13 +46,12 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path(), args=list(FLAGS))
         context = browser.new_context()
-        context.add_cookies([{"name": "sessionid", "value": screen.session, "url": screen.url}])
+        context.add_cookies([{"name": "sessionid", "value": screen.session, "url": screen.origin}])
         page = context.new_page()
         with page.expect_websocket(timeout=60_000) as opened:
-            page.goto(screen.url, timeout=60_000)
+            page.goto(screen.origin + screen.page, timeout=60_000)
         opened.value.wait_for_event("framereceived", timeout=60_000)
         page.evaluate(NOTE)
-        page.wait_for_timeout(500)  # the topic is asked for once the line is greeted, and answered then
         print("shown", flush=True)
         for _line in sys.stdin:
             print(json.dumps(page.evaluate("() => window.noted.splice(0)")), flush=True)

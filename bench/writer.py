@@ -1,8 +1,8 @@
 """Changes that commit: the statements of one real change, sent again and again for many orders, each at its moment.
 
 Standard input: one Job as JSON, then Phases (feeding.py), one a line; each is answered with how many changes were made.
-A phase is whole rounds over `orders` at its rate; one change in SCREEN_SHARE more goes to `screen`, in equal steps. When
-each commit returned is noted by its number. Afterwards either the hint is published, as the product does, or (`direct`)
+A phase is whole rounds over `orders` at its rate; beside each SCREEN_SHARE of them the order on the screen changes once.
+When each commit returned is noted by its number. Afterwards the hint is published, as the product does, or (`direct`)
 the finished frame itself: what a project without a log would do.
 """
 
@@ -111,7 +111,10 @@ class Writer:
     def _change(self, connection: "psycopg.Connection[tuple[object, ...]]", ref: str, key: int, of: int) -> None:
         words = {"{ref}": ref, "{key}": str(key), "{of}": str(of), "{to}": str(of + 1)}
         text = re.sub(r"\{(ref|key|of|to)\}", lambda found: words[found[0]], self.text)
-        connection.execute(text)  # type: ignore[call-overload] # one round trip; the text is our own
+        cursor = connection.execute(text)  # type: ignore[call-overload] # one round trip; the text is our own
+        while cursor.nextset():
+            if cursor.statusmessage == "SELECT 0":
+                raise RuntimeError(f"{ref} was not at version {of}")
 
     def _tell(self, ref: str, version: int) -> None:
         if self._publisher is None:

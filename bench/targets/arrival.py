@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from statistics import median
 
 from bench import contestants, goods, screen
@@ -106,8 +107,8 @@ def _door(stand: Stand) -> str:
 
 def _browser(stand: Stand, stack: ExitStack, who: Contestant, ref: str) -> Child:
     key = who.headers.partition("sessionid=")[2].partition("\r\n")[0]
-    url = f"http://localhost:{stand.live_port}/orders/{ref}/"
-    browser = Child(stand, stack, "bench.screen", Screen(url, key))
+    shown = Screen(f"http://localhost:{stand.live_port}", f"/orders/{ref}/", key)
+    browser = Child(stand, stack, "bench.screen", shown)
     browser.hear("shown")
     return browser
 
@@ -118,7 +119,7 @@ def _note(shown: Shown, notes: list[tuple[int, float, float]], leg: Written, sin
     first = leg.screen_version + 1
     leg.screen_version += len(commits)
     came = {version: (written, drawn) for version, written, drawn in notes}
-    shown.inverted += sum(later[0] <= earlier[0] for earlier, later in zip(notes, notes[1:], strict=False))
+    shown.inverted += sum(later[0] <= earlier[0] for earlier, later in pairwise(notes))
     for number, committed in enumerate(commits):
         if first + number not in came:
             shown.lost += 1

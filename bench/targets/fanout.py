@@ -1,4 +1,4 @@
-"""`fanout`: 1,500 sockets in groups of three, and one group of 1,000, through ours and through the servers beside it."""
+"""`fanout`: 1,500 sockets in groups of three and one group of 1,000, through ours and the servers beside it."""
 
 from dataclasses import dataclass, field
 from statistics import median
