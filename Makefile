@@ -1,7 +1,8 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
+# bench-live: everything live beside other servers, within ten minutes; ARGS="--quick" within one, or a target's name
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 .DELETE_ON_ERROR:
-.PHONY: run test lint openapi bench soak clean lock browser npm
+.PHONY: run test lint openapi bench bench-live soak clean lock browser npm nchan
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -33,12 +34,15 @@ openapi: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	@$(PY) -m bench $(ARGS)
 
+bench-live: $(VENV)/.installed-dev $(VENV)/daphne/.installed $(VENV)/socketio/.installed nchan browser
+	@$(PY) -m bench --live $(ARGS)
+
 soak: $(VENV)/.installed-dev
 	@$(PY) -m tests.soak $(ARGS)
 
 # after a change of requirements*.in: the same lock for every Python from 3.11 on
 lock: $(VENV)/.installed-dev
-	@for part in requirements requirements-dev tests/oracles/requirements; do \
+	@for part in requirements requirements-dev tests/oracles/requirements bench/peers/daphne; do \
 		$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links --only-binary :all: $$part.in -o $$part.txt || exit 1; done
 
@@ -92,6 +96,29 @@ $(VENV)/npm/.installed: tests/oracles/npm/package.json tests/oracles/npm/package
 		{ cd $(VENV)/npm && npm ci --ignore-scripts --no-audit --no-fund && touch .installed; } > $(VENV)/npm.log 2>&1 || \
 			echo "The STOMP client could not be installed (see $(VENV)/npm.log): THE TESTS WITH IT ARE SKIPPED"; \
 	else echo "NO NPM, so no STOMP client but our own: THE TESTS WITH IT ARE SKIPPED. Install the package npm"; fi
+
+# what the live bench measures beside ours, each apart from everything else; what is absent stands in the bench's report
+$(VENV)/daphne/.installed: bench/peers/daphne.txt | $(PY)
+	@echo "Installing daphne for the live bench"
+	@{ $(PY) -m venv $(VENV)/daphne && $(VENV)/daphne/bin/python -m pip install --disable-pip-version-check \
+		--require-hashes --only-binary :all: --requirement $< && touch $@; } > $(VENV)/daphne.log 2>&1 || \
+		{ rm -rf $(VENV)/daphne; echo "daphne could not be installed (see $(VENV)/daphne.log)"; }
+
+$(VENV)/socketio/.installed: bench/peers/package.json bench/peers/package-lock.json | $(PY) npm
+	@echo "Installing Socket.IO for the live bench"
+	@mkdir -p $(VENV)/socketio && cp $^ $(VENV)/socketio
+	@{ cd $(VENV)/socketio && npm ci --ignore-scripts --no-audit --no-fund && touch .installed; } > $(VENV)/socketio.log 2>&1 || \
+		{ rm -rf $(VENV)/socketio; echo "Socket.IO could not be installed (see $(VENV)/socketio.log)"; }
+
+# Debian's nginx with nchan; where Debian starts services, it starts one on port 80 that the bench does not use
+nchan:
+	@[ -e /usr/lib/nginx/modules/ngx_nchan_module.so ] || \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+			echo "Installing nginx with nchan for the live bench"; \
+			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+				nginx-light libnginx-mod-nchan; } > $(VENV)/nchan.log 2>&1 || \
+				echo "nchan could not be installed (see $(VENV)/nchan.log)"; \
+		else echo "No nchan: install the packages nginx-light and libnginx-mod-nchan to measure beside it"; fi
 
 $(PY):
 	@[ -n "$(PYTHON)" ] && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Lockstep needs Python 3.11 or newer: install it, or name it with PYTHON=… make run"; exit 1; }

@@ -15,8 +15,8 @@ TARGETS = ("orders", "status", "pages", "simulator", "money", "books", "keys", *
 QUICK = {"seconds": 0.6, "rounds": 1, "sockets": 0.04}
 
 
-def main() -> int:
-    """Return the exit code: 0 measured, 1 a count was wrong or something could not start."""
+def words(given: list[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(TARGETS)}; all unless named")
     parser.add_argument("--live", action="store_true", help=f"the targets {', '.join(LIVE)}, each in short legs")
@@ -25,17 +25,24 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="of which the median ratio counts (default 3)")
     parser.add_argument("--sockets", type=float, default=1.0, help="share of the sockets (default 1: 1,500 and 1,000)")
     parser.add_argument("--size", type=float, default=1.0, help="of the crowds of `money`, `books` (default 1: 3 M)")
-    asked = parser.parse_args()
+    asked = parser.parse_args(given)
     if asked.quick:
         vars(asked).update(QUICK)
     asked.seconds = asked.seconds or (2.0 if asked.live else 6.0)
+    asked.targets = asked.targets or list(LIVE if asked.live else TARGETS)
     if unknown := set(asked.targets) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
+    return asked
+
+
+def main() -> int:
+    """Return the exit code: 0 measured, 1 a count was wrong or something could not start."""
+    asked = words()
     rows: list[report.Row] = []
     try:
         with Stand(seconds=asked.seconds, size=asked.size, rounds=asked.rounds, sockets=asked.sockets) as stand:
             django.setup()
-            for name in asked.targets or (LIVE if asked.live else TARGETS):
+            for name in asked.targets:
                 # read late: the targets import models, and Django had to be set up on the stand's database
                 found = import_module(f"bench.targets.{name}").run(stand)
                 conditions = report.conditions(stand)

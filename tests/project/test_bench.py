@@ -7,8 +7,9 @@ from threading import Thread
 import pytest
 
 from bench import __main__ as entry
-from bench import client, pgbench, report
-from bench.sockets import Tally, Watch
+from bench import client, contestants, dialects, pgbench, report
+from bench.sockets import Watch
+from bench.tally import Moments, Tally, percentile
 from config.ground import clock
 from config.local import places
 
@@ -123,4 +124,86 @@ def test_watchers_and_feeder_share_one_tally(tmp_path):
     received, total, began = theirs.read()
     assert (received, total) == (7, 9)
     assert began > 0
-    assert Watch(1, "/", ["order/ord_x"], 3, str(path), subscribe=True).each == 3
+
+
+def test_a_bar_is_judged_by_the_ratio_or_by_the_figure_itself():
+    fast = report.Bar(0.6, 0.85)
+    assert [fast.reached(value) for value in (0.9, 0.7, 0.3)] == ["aim", "ship", "no, by 50%"]
+    quick = report.Bar(100, 50, at_most=True, of_ours=True)
+    assert row(ours=40.0, peer=None, bar=quick).judgement == ("≤ 100", "≤ 50", "aim")
+    assert row(ours=150.0, peer=None, bar=quick).judgement[2] == "no, by 50%"
+    assert row(peer=None, bar=fast).judgement[2] == "not measured"
+
+
+def test_the_median_of_the_rounds_counts_not_the_best_one():
+    assert row(ratios=(0.2, 0.9, 0.4)).ratio == 0.4
+
+
+def test_the_live_bench_is_some_of_the_targets_and_has_a_quick_form():
+    assert set(entry.LIVE) <= set(entry.TARGETS)
+    asked = entry.words(["--live", "--quick"])
+    assert (asked.targets, asked.rounds) == (list(entry.LIVE), 1)
+    assert asked.seconds < 1
+
+
+def test_a_server_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr(contestants, "NCHAN", places.PROJECT / "nowhere.so")
+    monkeypatch.setattr(contestants, "DAPHNE", places.PROJECT / "nowhere")
+    named = contestants.absences(contestants.NCHAN_WS, contestants.DAPHNE_DEFAULT, contestants.PUBSUB)
+    assert set(named) == {"nchan", "daphne + default layer"}
+    assert all(why.startswith("ABSENT") for why in named.values())
+
+
+def test_a_moment_is_noted_once(tmp_path):
+    path = tmp_path / "moments"
+    ours, theirs = Moments.fresh(path, 3), Moments(path)
+    assert ours.note(1, 5.0)
+    assert not theirs.note(1, 6.0)
+    assert not theirs.note(3, 6.0)
+    assert theirs.read().tolist() == [0.0, 5.0, 0.0]
+    assert percentile([3.0, 1.0, 2.0], 0.5) == 2.0
+
+
+class CrowdForTests:
+    watch = Watch(1, "/", ["order/ord_x"], 1, "", "plain")
+
+    def __init__(self):
+        self.inverted = self.resyncs = 0
+        self.heard_versions, self.followed = [], 0
+
+    def heard(self, _watcher, version):
+        self.heard_versions.append(version)
+
+    def follow(self):
+        self.followed += 1
+
+    def fail(self, why):
+        raise AssertionError(why)
+
+
+class WireForTests:
+    def __init__(self):
+        self.sent = []
+
+    def write(self, data):
+        self.sent.append(data)
+
+
+def told(text):
+    data = text.encode()
+    return bytes([0x81, len(data)]) + data if len(data) < 126 else b"\x81\x7e" + len(data).to_bytes(2, "big") + data
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_a_watcher_counts_what_is_late_or_twice_however_the_bytes_are_cut(piece):
+    crowd = CrowdForTests()
+    watcher = dialects.Lockstep(crowd, "order/ord_x", 0, 0)
+    watcher.connection_made(WireForTests())
+    stream = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + told('{"type":"welcome"}')
+    stream += told('{"type":"snapshot","topic":"order/ord_x","version":3}') + b"\x89\x00"
+    stream += b"".join(told(f'{{"topic":"order/ord_x","version":{n},"data":{"x" * 200}}}') for n in (4, 5, 5, 7, 6))
+    for start in range(0, len(stream), piece):
+        watcher.data_received(stream[start : start + piece])
+    assert crowd.heard_versions == [4, 5, 5, 7, 6]
+    assert (crowd.inverted, crowd.followed, watcher.version) == (2, 1, 7)
+    assert watcher.transport.sent[-1][0] == dialects.PONG
