@@ -1,7 +1,7 @@
 """Changes that commit: the statements of one real change, sent again and again for many orders, each at its moment.
 
-Standard input: one Job as JSON, then Phases (feeding.py), one a line; each is answered with the number of its changes.
 Standard input: one Job as JSON, then Phases (feeding.py), one a line, each answered with the number of its changes.
+A phase is whole rounds over `orders` at its rate; for SCREEN_SHARE of them the order on the screen changes once.
 When each commit returned is noted by its number. Afterwards the hint is published, as the product does, or (`direct`)
 the finished frame itself: what a project without a log would do.
 """

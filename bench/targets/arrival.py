@@ -44,6 +44,7 @@ class Taken:
     committed: list[list[float]] = field(default_factory=list)
     due: list[list[float]] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
+    relay_ms: list[float] = field(default_factory=list)  # of its CPU, a change
     shown: Shown = field(default_factory=Shown)
 
     def faults(self) -> int:
@@ -90,7 +91,11 @@ def _leg(stand: Stand, who: Contestant, changed: Changed, taken: dict[int, Taken
         browser = _browser(stand, stack, who, on_screen[0]) if on_screen else None
         for rate in RATES:
             since = time.time() - time.monotonic()
+            cpu = 0.0 if is_direct else stand.cpu_seconds("relay")
             measured = leg.changes(Phase(stand.seconds * 2, rate=rate))
+            if not is_direct:
+                spent = stand.cpu_seconds("relay") - cpu
+                taken[rate].relay_ms.append(spent * 1000 / max(1, measured.seen.received))
             taken[rate].measured.append(measured)
             taken[rate].committed.append(leg.since_commit(measured))
             taken[rate].due.append(measured.delays)
@@ -162,7 +167,7 @@ def _details(mine: Taken, other: Taken, rate: int, sockets: int) -> dict[str, st
         "peer": f"the same commits, then the frame published at once; p99 {_all(other.committed, 0.99):.1f} ms",
         "browser": f"{len(shown.written)} changes of its page, lost {shown.lost}, inverted {shown.inverted}; drawn p50 "
         f"{percentile(shown.drawn, 0.5):.1f}, p99 {percentile(shown.drawn, 0.99):.1f} ms",
-        "live process": f"{spent:.0f} µs a message",
+        "CPU": f"live process {spent:.0f} µs a message, relay {median(mine.relay_ms):.2f} ms a change",
         "peer's losses": f"{other.faults()}",
     }
 
