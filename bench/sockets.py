@@ -144,18 +144,18 @@ class Crowd:
         return seen
 
     async def _until_quiet(self) -> float:
-        """Count until everything or nothing more comes; returns when the last one came."""
-        had, since = -1, time.monotonic()
+        """Count until everything came, or nothing more comes of what was sent; returns when the last one came."""
+        had, last, since = 0, time.monotonic(), time.monotonic()
         while time.monotonic() - since < SILENCE:
             await asyncio.sleep(0.005)
-            _, total, began = self.tally.read()
-            if self.count != had or not began or not total:
-                since = since if self.count == had and began else time.monotonic()
-                had = self.count
+            _, total, _ = self.tally.read()
+            if self.count != had:
+                had, last = self.count, time.monotonic()
                 self.tally.received(self.count)
             if total and self.count >= total:
                 break
-        return since
+            since = max(since, last) if total else time.monotonic()
+        return last
 
 
 async def _line() -> str:
