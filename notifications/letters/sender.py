@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Protocol, TypeVar
 
-from django.db import Error, connection
+from django.db import Error, connections
 
 from config.ground import clock
 from notifications.letters import mail, settling
@@ -83,7 +83,7 @@ class Sender:
         finally:
             for way in self._ways.values():
                 await way.carrier.close()
-            await self._ask(connection.close)
+            await self._ask(connections.close_all)
             self._database.shutdown()
 
     async def _round(self) -> bool:
@@ -98,7 +98,7 @@ class Sender:
                     task.add_done_callback(self._running.pop)
         except Error as error:
             logger.warning("letters pause: %s", error)
-            await self._ask(connection.close)
+            await self._ask(connections.close_all)
             return False
         return bool(self._outcomes)
 
