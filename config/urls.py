@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.static import serve
 
+from config import developers
+
 handler400 = "config.errors.bad_request"
 handler403 = "config.errors.denied"
 handler404 = "config.errors.not_found"
@@ -21,6 +23,8 @@ urlpatterns = [
     path("rider/", include("payments.rider.urls")),
     path("callbacks/", include("payments.callbacks")),
     path("api/v1/", include(("config.api", "api"))),
+    path("developers/", developers.guide, name="developers"),
+    path("developers/lockstep.py", developers.client, name="developers_client"),
     path("admin/", admin.site.urls),
     *([] if settings.PRODUCTION else [path("demo/", include("config.demo.inbox"))]),
     path("media/<path:path>", serve, {"document_root": settings.MEDIA_ROOT}),

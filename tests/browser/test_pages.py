@@ -53,6 +53,7 @@ PAGES = {
     "order-keys": ("mei", "/orders/{keys}/"),
     "order-cancelled": ("mei", "/orders/{cancelled}/"),
     "order-cancel": ("mei", "/orders/{paid}/cancel/"),
+    "developers": ("", "/developers/"),
     "signin": ("", "/account/signin/"),
     "signup": ("", "/account/signup/"),
     "merchant-board": ("bruno", "/merchant/{MEAL}/"),

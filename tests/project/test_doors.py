@@ -17,6 +17,7 @@ WHO = {
         storefront:put storefront:set storefront:checkout storefront:bill storefront:orders
         account:signin account:signup account:signout account:language account:unsubscribe
         demo:inbox demo:letter
+        developers developers_client
         callbacks:wechat callbacks:alipay
         api:restaurants api:menu api:token api:token-refresh api:openapi api:openapi-older
         media

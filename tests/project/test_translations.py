@@ -12,7 +12,7 @@ from django.utils.translation.template import block_re, constant_re, endblock_re
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("config", "orders", "payments", "tracking", "notifications")
-SURFACES = ("storefront", "payments", "merchant", "rider", "staff", "api", "account", "letters", "shared")
+SURFACES = ("storefront", "payments", "merchant", "rider", "staff", "api", "account", "letters", "developers", "shared")
 KEYWORDS = {
     "_": None,
     "gettext": None,

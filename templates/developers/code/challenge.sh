@@ -1,0 +1,1 @@
+curl --silent --request POST --header "X-Api-Key: $KEY" "$SHOP/api/v1/webhooks/$HOOK_ID/challenge"

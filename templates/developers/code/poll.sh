@@ -1,0 +1,1 @@
+curl --silent --header "X-Api-Key: $KEY" "$SHOP/live/poll?topic=order/$ORDER"

@@ -1,0 +1,2 @@
+curl --silent --output lockstep.py "$SHOP/developers/lockstep.py"
+pip install websockets
