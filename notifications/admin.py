@@ -1,10 +1,10 @@
-"""What staff see of the log: every event, read-only. What can be done stands in orders/admin, with its record."""
+"""What staff see of the log and its export, read-only. What can be done stands in orders/admin, with its record."""
 
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from notifications.models import Event
+from notifications.models import AnalyticsFile, Event
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -35,3 +35,13 @@ class EventAdmin(ReadOnlyAdmin):
     search_fields = ["=stream", "=account"]
     ordering = ["-id"]
     show_full_result_count = False
+
+
+@admin.register(AnalyticsFile)
+class AnalyticsFileAdmin(ReadOnlyAdmin):
+    """The files of the export: what counts, what was merged away and is deleted soon."""
+
+    list_display = ["name", "rows", "bytes", "level", "written_at", "replaced_at"]
+    list_filter = ["level"]
+    date_hierarchy = "day"
+    ordering = ["-day", "-first"]

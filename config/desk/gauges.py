@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from config.ground.word import Word
-from notifications.models import Event, Leadership, ParkedEvent, ReaderCursor
+from notifications.analytics import writing
+from notifications.models import AnalyticsState, Event, Leadership, ParkedEvent, ReaderCursor
 from orders import services as orders
 from orders.order.models import Order
 from orders.order.states import RUNNING
@@ -27,6 +28,7 @@ CHECK_OVERDUE = timedelta(minutes=75)  # the check runs each hour
 SLOW_NUMBERING = timedelta(seconds=5)
 SLOW_APPLYING = timedelta(seconds=30)  # the clock repairs it within that time
 FAR_BEHIND = 1_000  # events; a reader does more than that in a second
+GIVEN_TIME = 3  # failures of the export's store, which are about two minutes
 TENTHS_BELOW = 10  # seconds
 NAMED = 3  # pools that the gauge names
 
@@ -62,6 +64,7 @@ def read(now: datetime) -> list[Gauge]:
         payments_unknown,
         readers_behind,
         parked_events,
+        export_behind,
         refunds_held_up,
         open_differences,
         late_bills,
@@ -139,6 +142,20 @@ def parked_events(now: datetime) -> Gauge:
     rows = ParkedEvent.objects.filter(resolved_at=None).aggregate(n=Count("pk"), oldest=Min("parked_at"))
     says = f"{_('oldest')} {_age(now, rows['oldest'])}" if rows["oldest"] else _("every event was handled")
     return Gauge(_("Parked events"), rows["n"], _("events"), HIGH if rows["n"] else USUAL, says)
+
+
+def export_behind(now: datetime) -> Gauge:
+    """How many events the export of statistics has not written yet, and what its store says."""
+    title, unit = _("Statistics behind"), _("events")
+    state, behind = AnalyticsState.objects.filter(name="export").first(), writing.behind()
+    if state is None:
+        return Gauge(title, behind, unit, OLD, _("nothing was exported yet"))
+    until = f" · {_('complete until')} {_age(now, state.complete_until)}" if state.complete_until else ""
+    if state.error:
+        says = f"{state.error} · {_('%(n)s tries') % {'n': state.tries}}{until}"
+        return Gauge(title, behind, unit, HIGH if state.tries >= GIVEN_TIME else WATCH, says)
+    says = _("at %(position)s of the log") % {"position": f"{state.position:,}"}
+    return Gauge(title, behind, unit, USUAL if behind < FAR_BEHIND else WATCH, says + until)
 
 
 def refunds_held_up(now: datetime) -> Gauge:

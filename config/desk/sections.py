@@ -71,6 +71,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Webhook messages"), "message", "notifications.Message"),
         Item(_("Registered hosts"), "shield", "notifications.RegisteredHost"),
         Item(_("Event log"), "shield", "notifications.Event"),
+        Item(_("Statistics files"), "bars", "notifications.AnalyticsFile"),
     ),
     _("People"): (
         Item(_("Shops"), "shop", "orders.Shop"),

@@ -64,13 +64,16 @@ def extract(
     if not _room.acquire(timeout=QUEUED):
         raise TooBusy
     try:
-        paths = [str(path_of(file, store)) for file in files(start, end)]
         asked = {name: kind for name, kind in facts.schema.items() if name in columns or not columns}
         with duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 1, "temp_directory": ""}) as found:
             watch = threading.Timer(seconds, found.interrupt)
             watch.start()
             try:
-                _fill(found, paths, asked, {"start": start, "end": end, **where})
+                for is_last in (False, True):
+                    paths = [str(path_of(file, store)) for file in files(start, end)]
+                    if _fill(found, paths, asked, {"start": start, "end": end, **where}, is_last=is_last):
+                        break
+                places.keep_to(settings.ANALYTICS_KEPT_BYTES)  # now, or it would take away what is to be read
                 yield Extract(found)
             finally:
                 watch.cancel()
@@ -102,16 +105,23 @@ def path_of(file: AnalyticsFile, store: Store) -> Path:
             if (folder / "fetched").stat().st_size != file.bytes:
                 raise StoreAway(f"{file.name} is not as long as it was written.")
             (folder / "fetched").replace(path)
-        places.keep_to(settings.ANALYTICS_KEPT_BYTES)
     return path
 
 
 def _fill(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[str], columns: Mapping[str, str], where: Mapping[str, Any]
-) -> None:
-    """Make the table, fill it, and take from the connection every way to anything else."""
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[str],
+    columns: Mapping[str, str],
+    where: Mapping[str, Any],
+    *,
+    is_last: bool,
+) -> bool:
+    """Make the table, fill it, and take from the connection every way to anything else.
+
+    False: a file went while it was read (merged, or no room was left for it here), and it is not the last try.
+    """
     made = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    connection.execute(f"CREATE TABLE events ({made})")
+    connection.execute(f"CREATE OR REPLACE TABLE events ({made})")
     names = ", ".join(f'"{name}"' for name in columns)
     conditions = "".join(f' AND "{column}" = ${column}' for column in where if column not in {"start", "end"})
     query = (
@@ -125,5 +135,8 @@ def _fill(
     except (duckdb.InterruptException, duckdb.OutOfMemoryException):
         raise TooBusy from None
     except duckdb.IOException as error:
-        raise StoreAway(f"A file of the export cannot be read: {str(error).splitlines()[0]}") from error
+        if is_last:
+            raise StoreAway(f"A file of the export cannot be read: {str(error).splitlines()[0]}") from error
+        return False
     connection.execute("SET enable_external_access = false; SET lock_configuration = true")
+    return True

@@ -4,6 +4,7 @@ Both put a file in one step: it is there whole or not at all.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,6 +20,7 @@ WAIT = timedelta(seconds=10)  # for one request
 CONNECT = timedelta(seconds=3)
 AGAIN_FOR = timedelta(seconds=8)  # after which a failed request is not tried again by the client itself
 AGAIN = 2
+STATUS = re.compile(r"status code: (\d{3})")  # in what obstore says of an answer that was no
 
 
 class StoreAway(Exception):
@@ -150,11 +152,11 @@ class Bucket:
             return StoreAway(f"{self.at} has no bucket named {self.bucket}: make it, or change LOCKSTEP_ANALYTICS_URL.")
         if isinstance(error, exceptions.NotFoundError | FileNotFoundError):
             return StoreAway(f"{name or 'a file'} is not in the bucket {self.bucket}, although it was written.")
-        if "timed out" in text or "TimedOut" in text or "timeout" in text.lower():
-            return StoreAway(f"{self.at} did not answer within {WAIT.seconds} seconds.")
-        if "error sending request" in text or "connect" in text.lower():
-            return StoreAway(f"{self.at} cannot be reached.")
-        return StoreAway(f"{self.at} failed ({_status(text)}).")
+        if "kind: Timeout" in text:
+            return StoreAway(f"{self.at} did not answer within {WAIT.total_seconds():g} seconds.")
+        if status := STATUS.search(text):
+            return StoreAway(f"{self.at} failed (status {status[1]}).")
+        return StoreAway(f"{self.at} cannot be reached.")
 
 
 def open_store(url: str, *, endpoint: str = "", region: str = "", key: str = "", secret: str = "") -> Store:
@@ -162,11 +164,6 @@ def open_store(url: str, *, endpoint: str = "", region: str = "", key: str = "",
     if url.startswith("s3://"):
         return Bucket(url, endpoint=endpoint, region=region, key=key, secret=secret)
     return Folder(Path(url.removeprefix("file://")))
-
-
-def _status(text: str) -> str:
-    found = [word for word in text.replace(":", " ").split() if word.isdigit() and len(word) == 3]
-    return f"status {found[0]}" if found else "no status"
 
 
 def _to_disk(path: Path) -> None:

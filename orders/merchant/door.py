@@ -1,12 +1,14 @@
-"""Who may enter: every view of a shop is wrapped in `at_shop`, which also finds the shop; others get 404."""
+"""Who may enter: every view of a shop is wrapped in `at_shop`, or in `owned` for its owners; others get 404."""
 
 from collections.abc import Callable
 from functools import wraps
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 
+from orders.access import owns
 from orders.actors import Actor, as_merchant
 from orders.catalog.models import Shop
 from orders.order.models import Order
@@ -14,6 +16,7 @@ from orders.order.states import WAITING_FOR_MONEY
 from orders.people import User
 
 View = Callable[..., HttpResponse]
+Streaming = Callable[..., HttpResponseBase]
 
 
 def at_shop(view: View) -> View:
@@ -24,6 +27,18 @@ def at_shop(view: View) -> View:
         return view(request, shop_of(request, shop_id), **rest)
 
     return login_required(enter)
+
+
+def owned(view: Streaming) -> Streaming:
+    """`view(request, shop, …)` for owners of that shop, who may see its money; signing in first where needed."""
+
+    @wraps(view)
+    def enter(request: HttpRequest, shop: Shop, **rest: object) -> HttpResponseBase:
+        if not owns(request.user.pk, shop.public_id):
+            raise Http404
+        return view(request, shop, **rest)
+
+    return at_shop(enter)  # type: ignore[arg-type] # a streamed answer passes through it too
 
 
 def shop_of(request: HttpRequest, shop_id: str) -> Shop:

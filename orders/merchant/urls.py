@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from orders.merchant import board, dialogs, goods, keys, page, products, steps, voids, webhook_questions, webhooks
+from orders.merchant import (
+    board,
+    dialogs,
+    goods,
+    keys,
+    page,
+    products,
+    statistics,
+    steps,
+    voids,
+    webhook_questions,
+    webhooks,
+)
 
 app_name = "merchant"
 ORDER = "<shop_id>/orders/<order_id>/"
@@ -35,6 +47,7 @@ urlpatterns = [
     path(f"{IMPORT}void/", voids.void_batch, name="void_batch"),
     path(f"{IMPORT}stop/", keys.stop, name="stop_import"),
     path(f"{IMPORT}report.csv", keys.report, name="import_report"),
+    path("<shop_id>/statistics/", statistics.statistics, name="statistics"),
     path("<shop_id>/webhooks/", webhooks.webhooks, name="webhooks"),
     path("<shop_id>/webhooks/new/", webhook_questions.add, name="new_webhook"),
     path("<shop_id>/webhooks/messages/<message_id>/", webhooks.message, name="webhook_message"),

@@ -94,9 +94,11 @@ class _Known:
         first = Event.objects.filter(stream__in=streams, version=1).values_list("stream", "data__paymentStatus")
         self.cash = {stream for stream, money in first if money == PaymentStatus.DUE_ON_DELIVERY}
 
-    def row(self, event: Happened) -> Row:
-        """The columns of one event."""
-        order = self.orders[event.stream]
+    def row(self, event: Happened) -> Row | None:
+        """The columns of one event; None for one of an order that is not there."""
+        order = self.orders.get(event.stream)
+        if order is None:
+            return None
         meaning = MEANINGS.get(event.type)
         return {
             "order_id": order.public_id,

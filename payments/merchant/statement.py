@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from config.ground import clock
 from orders.catalog.models import Shop
-from payments.merchant.door import owned
+from orders.merchant.door import owned
 from payments.models import LedgerEntry
 from payments.statements import reading as statements
 from payments.statements.file import COLUMNS, file_of

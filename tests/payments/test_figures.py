@@ -1,5 +1,6 @@
 """A shop's statistics, asked of the exported files, are what the tables of PostgreSQL say; real services, at random."""
 
+import io
 import json
 import random
 import statistics
@@ -10,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db.models import Q, Sum
 
 from config.ground import clock
@@ -229,3 +231,35 @@ def test_nothing_about_a_person_and_no_key_goes_out(make_order, keyshop, cast):
     assert {key for row in rows for key in row["data"]} <= SAID
     ids = set(Order.objects.values_list("public_id", flat=True))
     assert {row["order_id"] for row in rows} == ids
+
+
+def said(*words, **options):
+    out = io.StringIO()
+    call_command(*words, stdout=out, stderr=io.StringIO(), **options)
+    return out.getvalue()
+
+
+def test_the_commands_write_tidy_list_and_answer(make_order, noodles, cast):
+    order = make_order("COMPLETED")
+    make_order("CANCELLED")
+    number_all()
+    assert said("analytics", "write") == f"{Event.objects.count()} events written, 0 behind\n"
+    assert said("analytics", "files").count(".parquet") == 1
+    assert "0 files merged" in said("analytics", "tidy")
+    assert said("analytics", "stray") == ""
+    stray = Path(settings.ANALYTICS_URL) / "day=2020-01-01" / "left.parquet"
+    stray.parent.mkdir()
+    stray.write_bytes(b"half")
+    assert said("analytics", "stray") == "day=2020-01-01/left.parquet\n"
+    assert said("analytics", "stray", "--delete").startswith("deleted")
+    assert not stray.exists()
+    shop, paid = ["--shop", noodles.shop.public_id], order.total_minor
+    assert said("statistics", "revenue", *shop).splitlines()[1].endswith(f",{paid},0,{paid}")
+    assert json.loads(said("statistics", "orders", *shop, "--format", "json"))[0]["orders"] == 1
+    for wrong in (
+        ["--shop", "res_none"],
+        [*shop, "--from", "2026-11-02", "--to", "2026-11-01"],
+        [*shop, "--from", "x"],
+    ):
+        with pytest.raises(CommandError):
+            said("statistics", "orders", *wrong)

@@ -33,7 +33,7 @@ WHO = {
         merchant:call_off merchant:sold_out merchant:step merchant:products merchant:new_product merchant:product
         merchant:product_row merchant:sale merchant:count merchant:choice merchant:keys merchant:pool
         merchant:void_key merchant:pool_limits merchant:void_batch merchant:key_import merchant:stop_import
-        merchant:import_report
+        merchant:import_report merchant:statistics
         merchant:webhooks merchant:new_webhook merchant:webhook merchant:webhook_message
         warehouse:orders warehouse:picker warehouse:press counter:counted counter:statement counter:statement_of
         counter:statement_file counter:till counter:count_till counter:receive counter:withdraw
