@@ -136,16 +136,15 @@ class Socket(Way):
 
     def open(self) -> None:
         """Greet, and subscribe to everything."""
-        line, query = self.line, ""
-        if line.ticket:
-            query = f"?{urlencode({'ticket': line.ticket()})}"
-        address = f"{'wss' if line.is_secure else 'ws'}://{line.host}:{line.port}/live/ws{query}"
+        line = self.line
+        ticket = [f"ticket.{line.ticket()}"] if line.ticket else []  # so that it is in no log of addresses
+        address = f"{'wss' if line.is_secure else 'ws'}://{line.host}:{line.port}/live/ws"
         options: Any = {"ssl": ssl.create_default_context()} if line.is_secure else {}
         try:
             plain = socket.create_connection((line.host, line.port), timeout=OPEN_SECONDS)
             self._ends.callback(plain.close)
             self._hold(plain)
-            options |= {"subprotocols": ["lockstep.v1"], "additional_headers": line.headers, "sock": plain}
+            options |= {"subprotocols": ["lockstep.v1", *ticket], "additional_headers": line.headers, "sock": plain}
             opened: Any = connect(address, compression=None, open_timeout=OPEN_SECONDS, close_timeout=1, **options)
             self._line = self._ends.enter_context(opened)
         except (OSError, WebSocketException):
