@@ -160,7 +160,7 @@ def test_every_way_to_follow_an_order_shows_what_is_true(product, window, story,
         bruno.post(f"/orders/{order}/confirm", {"minutes": 10})
         all_see(product, followers, order, "CONFIRMED")
 
-        assert [page.used for page in pages] == [{name} for name in BROWSERS]
+        assert all(page.name in page.used for page in pages)
         ravi = product.program("ravi")
         for cable in (front, back):
             cable.cut()
