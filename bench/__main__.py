@@ -11,7 +11,7 @@ from bench.stand import Stand
 from config.local.places import CannotStart
 
 LIVE = ("fanout", "stalled", "arrival", "storm", "webhooks")
-TARGETS = ("orders", "status", "pages", "simulator", "money", "books", "keys", *LIVE)
+TARGETS = ("orders", "status", "pages", "simulator", "money", "books", "keys", "statistics", *LIVE)
 QUICK = {"seconds": 0.6, "rounds": 1, "sockets": 0.04}
 
 
