@@ -82,6 +82,16 @@ class Connection:
         """Whether every subscription has whatever the hub has seen."""
         return all(subscription.live for subscription in self.subscriptions.values())
 
+    @property
+    def reached(self) -> int:
+        """The position up to which a level connection has everything that it follows.
+
+        While Redis is away the hub hears nothing, and only what was read counts: else a poll whose answer brings
+        more than the hub has heard of would be told the same again, at once and for as long as that lasts.
+        """
+        read = min((subscription.position for subscription in self.subscriptions.values()), default=0)
+        return max(self.hub.reached, read)
+
     def push(self, message: Message) -> None:
         """Send a message now, or queue it; never waits."""
         if self._queue is not None:

@@ -12,7 +12,7 @@ from typing import Any
 from config.ground import clock
 from notifications.live import protocol
 from notifications.live.asgi import Message, Receive, Send
-from notifications.live.connection import Connection
+from notifications.live.connection import Connection, Visitor
 from notifications.live.door import let_in
 from notifications.live.following import subscribe
 from notifications.live.hub import Hub
@@ -29,17 +29,21 @@ HEADERS = [
 class EventStream(Connection):
     """A connection whose frames go out as events of one long answer."""
 
-    __slots__ = ()
+    __slots__ = ("is_complete",)
+
+    def __init__(self, hub: Hub, send: Send, visitor: Visitor) -> None:
+        super().__init__(hub, send, visitor)
+        self.is_complete = False  # every topic that was asked for is followed
 
     def deliver(self, frame: Message) -> None:
         """Send it; with an id when nothing older is still to come on another topic."""
-        mark = f"id: {self.hub.reached}\n" if self.subscriptions and self.is_level else ""
+        mark = f"id: {self.reached}\n" if self.is_complete and self.subscriptions and self.is_level else ""
         self._write(f"{mark}data: {frame['text']}\n\n")
 
     def filled(self) -> None:
         """Tell how far everything is, as an id without an event."""
-        if self.is_level:
-            self._write(f"id: {self.hub.reached}\n\n")
+        if self.is_complete and self.is_level:
+            self._write(f"id: {self.reached}\n\n")
 
     def leave(self) -> None:
         """End the answer: the browser comes again by itself."""
@@ -71,7 +75,10 @@ class Events:
             stream.say("welcome", protocol=protocol.SUBPROTOCOL, at=clock.now(), ping_seconds=protocol.PING_SECONDS)
             for wish in wanted:
                 await subscribe(stream, wish)
-            if not stream.subscriptions:
+            stream.is_complete = True
+            if stream.subscriptions:
+                stream.filled()
+            else:
                 stream.hang_up(Close.FORBIDDEN, "nothing to follow")
             await self._until_the_end(stream, receive)
         finally:

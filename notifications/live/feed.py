@@ -12,7 +12,7 @@ from typing import Any, cast
 import hiredis
 from redis.connection import SSLConnection, parse_url
 
-Handed = Callable[[bytes, bytes], None]  # (channel, message)
+Handed = Callable[[bytes], None]  # a message, of whichever channel
 
 RETRY = 0.2, 2.0  # seconds: first and longest pause before connecting again
 PING_SECONDS = 5.0
@@ -118,7 +118,7 @@ class _Line(asyncio.Protocol):
                 self.close()
                 return
             if isinstance(reply, list) and reply[0] == b"message":
-                self._handed(reply[1], reply[2])
+                self._handed(reply[2])
             elif isinstance(reply, list) and reply[0] == b"subscribe":
                 self._awaited -= 1
                 if not self._awaited:

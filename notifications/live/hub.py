@@ -1,7 +1,7 @@
 """The hub: one Redis subscription a process, and frames handed to the connections that follow their topic.
 
 A frame is decided on by the words before its bar and passed on as the relay encoded it; one without a follower
-here is dropped unread. Every doubt (a jump of a shard's counter, a new epoch, Redis back again) ends the same way:
+here is dropped unread. Every doubt (a jump of the counter, a new epoch, Redis back again) ends the same way:
 the subscriptions concerned read from the log what they may have missed.
 """
 
@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from itertools import count
 
@@ -30,7 +30,7 @@ from notifications.live.subscription import Subscription
 from notifications.live.topics import Topics
 from notifications.log.frames import speaks_to
 from notifications.log.models import Event, Leadership
-from notifications.log.wire import SHARDS, shard_channel, shard_of
+from notifications.log.wire import SHARDS, shard_channel
 
 Room = dict[str, list[Subscription]]  # role → followers of one topic
 
@@ -60,13 +60,12 @@ class Hub:
         self.overflows = 0  # times a slow connection's queue was dropped
         self.sync_seconds: deque[float] = deque(maxlen=REMEMBERED)  # commit → shown, as acknowledged
         self._rooms: dict[bytes, Room] = {}
-        self._shards = {shard_channel(shard).encode(): shard for shard in range(SHARDS)}
         self._feed = Feed(settings.REDIS_URL, [shard_channel(n) for n in range(SHARDS)], self._take, self._subscribed)
-        self._inbox: deque[tuple[int, bytes]] = deque()
+        self._inbox: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._is_full = False
         self._epoch: int | None = None  # None: not known yet, frames wait in the inbox
-        self._counters: list[int | None] = [None] * SHARDS
+        self._counter: int | None = None  # of the last frame; None: not known yet
         self._sent: dict[int, bytes] = {}  # position → frame
         self._tasks: list[asyncio.Task[None]] = []
         self._ready = asyncio.Event()
@@ -128,8 +127,8 @@ class Hub:
             connection.say("reconnect", within_ms=within_ms)
             connection.leave()
 
-    def _take(self, channel: bytes, message: bytes) -> None:
-        self._inbox.append((self._shards[channel], message))
+    def _take(self, message: bytes) -> None:
+        self._inbox.append(message)
         if len(self._inbox) >= INBOX and not self._is_full:
             self._is_full = True
             self._feed.pause()
@@ -156,11 +155,12 @@ class Hub:
 
     def _adopt(self, epoch: int, counter: int | None) -> None:
         self._epoch = epoch
-        self._counters = [counter] * SHARDS
-        self._resync(subscription for room in self._rooms.values() for group in room.values() for subscription in group)
+        self._counter = counter
+        self._resync()
 
-    def _resync(self, doubtful: Iterable[Subscription]) -> None:
-        for subscription in list(doubtful):
+    def _resync(self) -> None:
+        groups = [group for room in self._rooms.values() for group in room.values()]
+        for subscription in [subscription for group in groups for subscription in group]:
             self.resyncs += 1
             subscription.refill()
 
@@ -169,8 +169,7 @@ class Hub:
         while True:
             self._wake.clear()
             while self._inbox and self._epoch is not None:
-                shard, message = self._inbox.popleft()
-                sent += await self._deliver(shard, message)
+                sent += await self._deliver(self._inbox.popleft())
                 if sent >= TURN:
                     sent = 0
                     await asyncio.sleep(0)
@@ -179,48 +178,48 @@ class Hub:
                 self._feed.resume()
             await self._wake.wait()
 
-    async def _deliver(self, shard: int, message: bytes) -> int:
+    async def _deliver(self, message: bytes) -> int:
         """Hand one frame to its followers; returns how many there were."""
         head, _, body = message.partition(b"|")
-        epoch, counter, topic, version, position, roles = head.split(b" ")
-        if not self._is_next(shard, int(epoch), int(counter)):
+        epoch, counter, topic, version, place, roles = head.split(b" ")
+        if not self._is_next(int(epoch), int(counter)):
             return 0
-        self.reached = max(self.reached, int(position))
+        position = int(place.rstrip(b"+"))
+        before, self.reached = self.reached, max(self.reached, position - place.endswith(b"+"))
         room = self._rooms.get(topic)
         if room is None:
             return 0
         frame: Message = {"type": "websocket.send", "text": body.decode()}
-        self._remember(int(position), body)
+        self._remember(position, body)
         sent = 0
         for role, followers in list(room.items()):
             if roles != b"*" and not speaks_to(roles.decode(), role):
                 continue
             for subscription in tuple(followers):
-                subscription.offer(frame, int(version), int(position))
+                subscription.offer(frame, int(version), position)
                 sent += 1
                 if sent % TURN == 0:
+                    self.reached, reached = before, self.reached  # not everybody has it yet
                     await asyncio.sleep(0)
+                    self.reached = max(self.reached, reached)
         return sent
 
-    def _is_next(self, shard: int, epoch: int, counter: int) -> bool:
-        """Say whether the frame is to be delivered; resync whatever a jump of epoch or counter leaves in doubt."""
+    def _is_next(self, epoch: int, counter: int) -> bool:
+        """Say whether the frame is to be delivered; a jump of epoch or counter leaves everything in doubt.
+
+        The counter runs over all shards: the very next frame shows a loss, before `reached` passes what was lost.
+        """
         known = self._epoch or 0
         if epoch < known:
             return False  # a fenced leader woke up and said its last
         if epoch > known:
             self._adopt(epoch, 0)
-        last = self._counters[shard]
+        last = self._counter
         if last is not None and counter <= last:
             return False
-        self._counters[shard] = counter
+        self._counter = counter
         if last is not None and counter > last + 1:
-            self._resync(
-                subscription
-                for topic, room in self._rooms.items()
-                if shard_of(topic.decode()) == shard
-                for group in room.values()
-                for subscription in group
-            )
+            self._resync()
         return True
 
     def _remember(self, position: int, body: bytes) -> None:

@@ -6,6 +6,7 @@ and at most); the next question says `after=18`. Without `after` the answer is t
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -91,7 +92,7 @@ class Poll:
             for wish in wanted:
                 await subscribe(waiter, wish)
             await self._wait(waiter, receive, seconds)
-            position, frames, still = self.hub.reached, list(waiter.frames), waiter.is_level
+            position, frames, still = waiter.reached, list(waiter.frames), waiter.is_level
             nothing = not waiter.subscriptions
         finally:
             self.hub.close(waiter)
@@ -112,7 +113,8 @@ class Poll:
         try:
             await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if not news.done() and not leaving.done():
-                await asyncio.wait([loop.create_task(waiter.level())], timeout=1.0)
+                with suppress(TimeoutError):  # not wait(), which would leave the waiting behind for ever
+                    await asyncio.wait_for(waiter.level(), timeout=1.0)
         finally:
             leaving.cancel()
             news.cancel()

@@ -33,7 +33,7 @@ def read(topic: Topic, name: str, ref: str, role: str, after: After) -> Reading:
     head = Event.objects.aggregate(last=Max("position"))["last"] or 0
     if topic.replay:
         version = after.version if after.position is None else _version_at(name, after.position, head)
-        missed = _missed(name, role, version) if version else None
+        missed = _missed(name, role, version, head) if version else None
         if missed is not None:
             return missed
     elif after.position is not None and _is_quiet(name, after.position, head):
@@ -59,17 +59,20 @@ def _is_quiet(name: str, position: int, head: int) -> bool:
     return not news.exists()
 
 
-def _missed(name: str, role: str, after: int) -> Reading | None:
-    """Read the events after version `after`; None when they are too many or `after` is of another log."""
+def _missed(name: str, role: str, after: int, head: int) -> Reading | None:
+    """Read the events after version `after`; None when they are too many or `after` is of another log.
+
+    The stream is then known up to `head`, which was read before, however long it has been quiet.
+    """
     rows = Event.objects.filter(stream=name, version__gte=after).order_by("version").values_list(*COLUMNS)
     events = [frames.Numbered(*row) for row in rows[: NEAR + 2]]
     if len(events) == NEAR + 2 or not events or events[0].version != after:
         return None
-    version, position, texts = after, 0, []
+    version, position, texts = after, head, []
     for event in events:
         if event.position is None:
             break  # committed but not numbered yet: the hub brings it when it is
-        position = event.position
+        position = max(position, event.position)
         if event.version > after:
             version = event.version
             texts.append(frames.with_topic(name, frames.body(event, event.as_seen_by(role))).decode())

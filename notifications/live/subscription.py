@@ -67,6 +67,9 @@ class Subscription:
                 self._kept.append((message, version, position))
                 self._again = self._again or len(self._kept) > KEEP
             return
+        self._let_through(message, version, position)
+
+    def _let_through(self, message: Message, version: int, position: int) -> None:
         if version and self.topic.replay:
             if version <= self.version:
                 return
@@ -98,6 +101,7 @@ class Subscription:
         self.hold()
         if self._task is not None:
             self._task.cancel()
+            self._task = None  # a refill may follow before the task has ended
 
     async def _fill(self) -> None:
         try:
@@ -109,7 +113,8 @@ class Subscription:
             logger.exception("no snapshot of %s", self.name)
             self.connection.drop(self, "server_error")
         finally:
-            self._task = None
+            if self._task is asyncio.current_task():
+                self._task = None
 
     async def _fill_once(self) -> None:
         await self.connection.drained()
@@ -132,7 +137,9 @@ class Subscription:
         kept, self._kept = self._kept or [], None
         if self._again:
             return  # the connection overflowed under our frames
-        self.live = True
         for frame in kept:
-            self.offer(*frame)
+            self._let_through(*frame)
+            if self._again:
+                return  # one is missing, or the connection overflowed
+        self.live = True  # only now: a stream's id says that everything up to it has been sent
         self.connection.filled()

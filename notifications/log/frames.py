@@ -1,9 +1,10 @@
 """What travels: an event as JSON text, encoded once for each role shape; sequencer and replay both write it here.
 
-On a Redis shard channel each frame is `epoch counter topic version position roles|json`. `roles` is `*` for
-everyone, `+a,b` for these roles only or `-a,b` for everyone else; `version` is 0 when the topic is not the
-event's own stream; counter 0 announces an epoch and says nothing else. The hub decides by the words before the bar
-whether anyone here listens, and passes the JSON on untouched.
+On a Redis shard channel each frame is `epoch counter topic version position roles|json`. `counter` counts the frames
+of an epoch over all shards, 0 announces the epoch and says nothing else; `version` is 0 when the topic is not the
+event's own stream; `position` ends with `+` when more frames of the same event follow; `roles` is `*` for everyone,
+`+a,b` for these roles only or `-a,b` for everyone else. The hub decides by the words before the bar whether anyone
+here listens, and passes the JSON on untouched.
 """
 
 from collections.abc import Iterator, Sequence

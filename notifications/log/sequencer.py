@@ -65,7 +65,7 @@ class Sequencer:
         self._outlet = outlet
         self._epoch: int | None = None
         self._announced = False
-        self._counters = [0] * SHARDS
+        self._counter = 0  # of frames in this epoch, over all shards
 
     @property
     def leads(self) -> bool:
@@ -93,7 +93,7 @@ class Sequencer:
     def _begin(self, epoch: int) -> None:
         self._epoch = epoch
         self._announced = False
-        self._counters = [0] * SHARDS
+        self._counter = 0
 
     def _announce(self) -> None:
         try:
@@ -116,12 +116,15 @@ class Sequencer:
     def _messages(self, event: frames.Numbered) -> list[tuple[int, bytes]]:
         shapes = list(frames.shapes(event))
         messages = []
+        left = len(event.everywhere()) * len(shapes)
         for topic in event.everywhere():
             shard = shard_of(topic)
             version = event.version if topic == event.stream else 0  # elsewhere it counts nothing the topic knows
             for roles, body in shapes:
-                self._counters[shard] += 1
-                head = f"{self._epoch} {self._counters[shard]} {topic} {version} {event.position} {roles}|"
+                left -= 1
+                self._counter += 1
+                position = f"{event.position}{'+' if left else ''}"
+                head = f"{self._epoch} {self._counter} {topic} {version} {position} {roles}|"
                 messages.append((shard, head.encode() + frames.with_topic(topic, body)))
         return messages
 

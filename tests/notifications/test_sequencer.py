@@ -187,19 +187,20 @@ def test_frames_lost_at_redis_begin_a_new_epoch(book):
     assert outlet.heads()[-1][:5] == ["2", "1", "order/a", "2", "2"]
 
 
-def test_counts_the_frames_of_each_shard(book):
+def test_counts_the_frames_over_all_shards_and_marks_the_last_of_each_event(book):
     outlet = Kept()
     sequencer = Sequencer(book(), outlet)
     for number in range(40):
         happen(f"order/{number}", 1, topics=["shop/res_a"], only={"merchant": {"x": 1}})
     sequencer.step()
-    counters = {}
+    counters, places = [], []
     for (shard, _), head in zip(outlet.messages, outlet.heads(), strict=True):
         if head[2] != "-":
             assert wire.shard_of(head[2]) == shard
-            counters.setdefault(shard, []).append(int(head[1]))
-    assert sum(len(seen) for seen in counters.values()) == 40 * 2 * 2
-    assert all(seen == list(range(1, len(seen) + 1)) for seen in counters.values())
+            counters.append(int(head[1]))
+            places.append(head[4])
+    assert counters == list(range(1, 40 * 2 * 2 + 1))
+    assert places == [f"{position}{more}" for position in range(1, 41) for more in ("+", "+", "+", "")]
 
 
 def test_publishes_on_redis(book):

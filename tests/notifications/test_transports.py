@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from django.db import connection
 from notifications.live import tickets
 from notifications.live.person import Credential
 from notifications.models import Event
-from tests.notifications.conftest import Client, happen, running_relay, wait_for
+from tests.notifications.conftest import TOPICS, Client, happen, running_relay, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -306,3 +307,46 @@ def test_an_address_does_not_take_all_the_room(live, visit, settings):
     visit("ord_a")
     wait_for(lambda: len(live.hub.connections) == 1)
     assert Client(live.port).closed_with()[0] == 4429
+
+
+def test_a_poll_that_knows_more_than_the_hub_is_not_answered_at_once_again(live, visit):
+    """Redis is away: the state was read beyond what the hub has heard of, and the cursor says so."""
+    happen("order/ord_a", 1)
+    Event.objects.update(position=1)
+    session = visit("ord_a").session.session_key
+    first = poll(live.port, session, "order/ord_a").json()
+    assert (live.hub.reached, first["position"]) == (0, 1)
+    again = poll(live.port, session, "order/ord_a", after=first["position"], wait="1").json()
+    assert (again["frames"], again["position"]) == ([], 1)
+
+
+def test_the_cursor_reaches_an_event_with_its_last_frame(relay, live, visit, stream):
+    """Two topics hear one event by two frames: a line cut between them must bring the second one again."""
+    happen("order/ord_a", 1, topics=("shop/res_b",))
+    ana = stream(visit("ord_a", "res_b"), "order/ord_a", "shop/res_b")
+    for _ in range(2):
+        ana.hear()
+    ana.hears_its_cursor()
+    happen("order/ord_a", 2, topics=("shop/res_b",))
+    assert (ana.hear()["topic"], ana.cursor) == ("order/ord_a", "1")
+    assert (ana.hear()["topic"], ana.cursor) == ("shop/res_b", "2")
+
+
+def test_a_stream_says_no_cursor_before_all_its_topics_are_followed(relay, live, visit, stream, monkeypatch):
+    """The first topic is level long before the second is even asked about: an id then would skip the second's state."""
+    slow = threading.Event()
+    follows = TOPICS["shop"].may_follow
+    monkeypatch.setitem(
+        live.hub.topics, "shop", replace(TOPICS["shop"], may_follow=lambda *who: slow.wait(10) and follows(*who))
+    )
+    happen("order/ord_a", 1)
+    wait_for(lambda: live.hub.reached == 1)
+    ana = stream(visit("ord_a", "res_b"), "order/ord_a", "shop/res_b")
+    ana.hear()
+    happen("order/ord_a", 2)
+    ana.hear()
+    assert ana.cursor == ""
+    slow.set()
+    assert ana.hear()["topic"] == "shop/res_b"
+    ana.hears_its_cursor()
+    assert ana.cursor == "2"
