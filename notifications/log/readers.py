@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from config.ground import clock
 from notifications.log.heard import Handler, Heard
 from notifications.log.models import Event, ParkedEvent, ReaderCursor
+from notifications.log.wire import give_up_when_frozen
 
 BATCH = 200  # events read at once
 POLL = 1.0  # seconds: the net under the wake-up
@@ -135,6 +136,7 @@ def run(stop: Flag, table: Mapping[str, Handler], numbered: Flag) -> None:
     readers = [Reader(name, handler) for name, handler in table.items()]
     while not stop.is_set():
         try:
+            give_up_when_frozen()
             passed = [reader.step() for reader in readers]
         except Error as error:
             logger.warning("readers pause: %s", error)

@@ -12,6 +12,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+FROZEN_MS = 10_000  # inside a transaction nothing is waited for, so nobody alive is silent there for so long
 SHARDS = 16  # fixed channels instead of one a topic: nobody ever subscribes or unsubscribes an order
 
 
@@ -39,6 +40,12 @@ def shard_of(topic: str) -> int:
 def redis_connection() -> redis.Redis:
     """Share the process's client for publishing; it answers or fails within half a second."""
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+
+def give_up_when_frozen() -> None:
+    """Let PostgreSQL end this thread's session when it stops inside a transaction: its locks hold up other relays."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = %s", [FROZEN_MS])
 
 
 def postgres_connection(**options: Any) -> psycopg.Connection[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from django.db.models import Max
 
 from config.ground import clock
 from notifications.log.models import Event
+from notifications.log.wire import give_up_when_frozen
 from notifications.seal import tree
 from notifications.seal.leaf import SALT, Entry, commitment, leaf
 from notifications.seal.models import Checkpoint, EventSeal, SealNode
@@ -88,6 +89,7 @@ def run(stop: Flag) -> None:
     """Seal and sign until told to stop, through any failure of PostgreSQL; looks once a second."""
     while not stop.wait(POLL):
         try:
+            give_up_when_frozen()
             while seal_next() == BATCH and not stop.is_set():
                 pass
             sign_off()

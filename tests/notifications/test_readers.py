@@ -4,11 +4,11 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import Error, connection
 
 from config.ground import clock
 from notifications import log
-from notifications.log import readers
+from notifications.log import readers, wire
 from notifications.log.leadership import PostgresBook
 from notifications.models import Event, ParkedEvent, ReaderCursor, RegisteredHost
 from tests.notifications.conftest import happen, running_relay, wait_for
@@ -173,6 +173,36 @@ def test_two_relays_running_the_same_reader_take_turns():
         thread.join(30)
     assert len(ear.heard) == 100
     assert len(set(ear.heard)) == 100
+
+
+def test_a_reader_frozen_inside_a_transaction_holds_up_no_other_relay(monkeypatch):
+    """SIGSTOP keeps its session and the cursor's lock: PostgreSQL ends it, and the event is heard elsewhere."""
+    monkeypatch.setattr(wire, "FROZEN_MS", 300)
+    frozen, woken, outcome = threading.Event(), threading.Event(), []
+    happen("order/a", 1)
+    number()
+
+    def freeze(event):
+        frozen.set()
+        woken.wait(20)
+
+    def run():
+        try:
+            wire.give_up_when_frozen()
+            readers.Reader("ear", freeze).step()
+        except Error as error:
+            outcome.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert frozen.wait(10)
+    readers.Reader("ear", ear := Ear()).step()
+    assert ear.heard == [("order/a", 1)]
+    woken.set()
+    thread.join(10)
+    assert len(outcome) == 1
 
 
 def test_runs_beside_the_sequencer():
