@@ -72,6 +72,7 @@ PAGES = {
     "merchant-keys-pool": ("dana", "/merchant/{DIGITAL}/keys/{pool}/"),
     "merchant-statement": ("bruno", "/merchant/{MEAL}/statement/"),
     "merchant-statement-day": ("bruno", "/merchant/{MEAL}/statement/{day}/"),
+    "merchant-statistics": ("bruno", "/merchant/{MEAL}/statistics/"),
     "merchant-till": ("bruno", "/merchant/{MEAL}/till/"),
     "merchant-webhooks": ("bruno", "/merchant/{MEAL}/webhooks/"),
     "merchant-webhook-new": ("bruno", "/merchant/{MEAL}/webhooks/new/"),
