@@ -6,6 +6,7 @@ redirects, no proxies from the environment, ports 443 and 80, 15 seconds by the 
 """
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -21,11 +22,14 @@ from notifications.webhooks.addresses import is_public
 
 WALL_SECONDS = 15.0
 REPLY_BYTES = 4_096
+READ_BYTES = 262_144  # from one request to the end of what we read: an answer of endless "100 Continue" is none
 REPLY_SECONDS = 2.0  # for the rest of a reply whose status is known
 MOST_TRIED = 3  # addresses of one name
 PORTS = frozenset({80, 443})
 KEEP_SECONDS = 15.0  # an idle connection, checked when it was made
 AGENT = "Lockstep-Webhooks/1"
+
+logger = logging.getLogger(__name__)
 
 Address = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -57,6 +61,44 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class Measured(httpcore.AsyncNetworkStream):
+    """A connection that reads at most READ_BYTES after each request: parsing a flood costs everybody else's time."""
+
+    def __init__(self, plain: httpcore.AsyncNetworkStream) -> None:
+        self._plain = plain
+        self._read = 0
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
+        """Raises ReadError when it is too much."""
+        got = await self._plain.read(max_bytes, timeout)
+        self._read += len(got)
+        if self._read > READ_BYTES:
+            raise httpcore.ReadError("the answer is too long")
+        return got
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
+        """Say something; what is read from here on is counted anew."""
+        self._read = 0
+        await self._plain.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Hang up."""
+        await self._plain.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
+    ) -> httpcore.AsyncNetworkStream:
+        """The same over TLS."""
+        return Measured(await self._plain.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks about the socket."""
+        return self._plain.get_extra_info(info)
+
+
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Makes connections for the pool, to checked addresses only."""
 
@@ -78,7 +120,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         failed: Exception = OSError("the name has no address")
         for address in addresses[:MOST_TRIED]:
             try:
-                return await self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+                return Measured(await self._plain.connect_tcp(address, port, timeout, local_address, socket_options))
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
         raise failed
@@ -141,6 +183,9 @@ class Transport:
             answer = Answer(error="no connection")
         except (httpcore.NetworkError, httpcore.ProtocolError, httpx.InvalidURL, OSError, ValueError) as error:
             answer = Answer(error=f"{_plain(error)}"[:200])
+        except Exception as error:
+            logger.exception("a try failed in a way that nobody thought of")
+            answer = Answer(error=type(error).__name__)
         ms = round((time.monotonic() - began) * 1000)
         return Answer(answer.status, answer.error, ms, answer.retry_after, answer.reply)
 

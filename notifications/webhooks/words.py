@@ -38,6 +38,7 @@ ERRORS = (
         r"Server disconnected without sending a response\.|the connection was closed without an answer",
         Word("hung up without an answer", "未应答即断开"),
     ),
+    (r"the answer is too long", Word("the answer is too long", "应答过长")),
     (r"the connection broke", Word("the connection broke", "连接中断")),
     (
         r"the name has no address|\[Errno -\d+\] .*|Name or service not known",
