@@ -50,6 +50,10 @@ class ReaderAdmin(ReadOnlyAdmin):
             failed=Subquery(failed),
         )
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, under its own name."""
+        return super().changelist_view(request, {**(extra_context or {}), "title": _("Readers")})
+
     @admin.display(description=_("behind by"), ordering="ahead")
     def behind(self, row: Any) -> int:
         """Events that it has not read."""
