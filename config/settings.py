@@ -273,6 +273,14 @@ EMAIL_HOST_PASSWORD = env.text("LOCKSTEP_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("LOCKSTEP_SMTP_TLS")
 EMAIL_TIMEOUT = 10  # seconds
 PUSH = env.flag("LOCKSTEP_PUSH", default=not PRODUCTION)  # Web Push; needs a key of its own
+VAPID_KEY = (  # base64url of the 32 bytes of a P-256 key, which tells push services who we are
+    _secret("LOCKSTEP_VAPID_KEY", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s", "See manage.py letters vapid-key.")
+    if PUSH
+    else ""
+)
+PUSH_PRIVATE_HOSTS = env.words("LOCKSTEP_PUSH_PRIVATE_HOSTS", "")  # push services on this machine, development only
+SMS_URL = env.text("LOCKSTEP_SMS_URL", "")  # empty: the log says that one would have been sent
+SMS_SECRET = _secret("LOCKSTEP_SMS_SECRET", "", "whsec_…: signs what the SMS gateway gets.") if SMS_URL else ""
 DEFAULT_FROM_EMAIL = env.text("LOCKSTEP_MAIL_FROM", f"Lockstep <no-reply@{_public.hostname}>")
 
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,16 @@ from django.core.checks import Error, Tags, register
 
 
 @register(Tags.security, deploy=True)
+def no_private_push_services(**_options: Any) -> list[Error]:
+    """A browser's push address may not lead into the network that this runs in."""
+    if not settings.PUSH_PRIVATE_HOSTS:
+        return []
+    named = ", ".join(settings.PUSH_PRIVATE_HOSTS)
+    hint = "Unset LOCKSTEP_PUSH_PRIVATE_HOSTS."
+    return [Error(f"Pushes may go to private hosts: {named}.", hint=hint, id="notifications.E002")]
+
+
+@register(Tags.security, deploy=True)
 def no_private_hosts(**_options: Any) -> list[Error]:
     """Nobody's webhook may lead into the network that this runs in."""
     if not settings.WEBHOOK_PRIVATE_HOSTS:

@@ -1,5 +1,6 @@
 """The file `<state>/env`: addresses of the running stack and its demo secrets; written by attach and stack."""
 
+import base64
 import secrets
 from pathlib import Path
 
@@ -8,6 +9,7 @@ SECRETS = {
     "LOCKSTEP_VAULT_KEYS": lambda: f"demo:{secrets.token_hex(32)}",
     "LOCKSTEP_FINGERPRINT_KEY": lambda: secrets.token_hex(32),
     "LOCKSTEP_SEAL_KEY": lambda: secrets.token_hex(32),
+    "LOCKSTEP_VAPID_KEY": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode(),
 }
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from notifications.letters.models import Channel
 
 LONGEST_SUBJECT = 120
+LONGEST_NOTICE = 300  # characters; a push service takes 4,096 bytes, encryption and keys included
 LONGEST_SMS = 300  # characters: a few parts of 70
 
 
@@ -53,7 +54,7 @@ def render(channel: Channel, words: Words, footer: Footer) -> Rendered:
     """Freeze the words for one channel, in the active language."""
     subject = one_line(words.subject)[:LONGEST_SUBJECT]
     if channel == Channel.PUSH:
-        return Rendered(subject, one_line(words.lead))
+        return Rendered(subject, one_line(words.lead)[:LONGEST_NOTICE])
     if channel == Channel.SMS:
         return Rendered(subject, one_line(f"{words.lead} {words.url}".strip())[:LONGEST_SMS])
     facts = {"words": words, "subject": subject, "footer": footer, "language": get_language(), "home": page("home")}

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from threading import Event as Flag
 from typing import Protocol, TypeVar
 
+from django.conf import settings
 from django.db import Error, connections
 
 from config.ground import clock
-from notifications.letters import mail, settling
+from notifications.letters import mail, push, settling, sms
 from notifications.letters.models import Channel, Letter
 from notifications.letters.office import Office
 from notifications.letters.settling import Answer, Claimed, Outcome, Reach
@@ -146,7 +147,10 @@ def ways(office: Office) -> dict[str, Way]:
     def known(letter: Letter) -> str:
         return office.directory.address_of(letter.person, letter.channel)
 
-    return {Channel.EMAIL: Way(known, Post())}
+    found: dict[str, Way] = {Channel.EMAIL: Way(known, Post()), Channel.SMS: Way(known, sms.chosen())}
+    if settings.PUSH:
+        found[Channel.PUSH] = Way(push.reach, push.Push())
+    return found
 
 
 def run(stop: Flag, office: Office, wake: Wake) -> None:

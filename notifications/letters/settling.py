@@ -13,13 +13,14 @@ from django.db import connection, transaction
 
 from config.ground import clock
 from notifications.letters import preferences
-from notifications.letters.models import About, Letter, LetterAttempt, PushSubscription
+from notifications.letters.models import About, Channel, Letter, LetterAttempt, PushSubscription
 from notifications.letters.office import Office
 
 LEASE = timedelta(seconds=90)  # a try ends after 30 s; whoever claimed a letter and says nothing for so long is dead
 MINUTE, HOUR = 60, 3_600
 BEFORE_TRY = (0, 30, 2 * MINUTE, 10 * MINUTE, HOUR, 4 * HOUR, 12 * HOUR)  # seconds before each try
 JITTER = 0.2
+NEWS = timedelta(hours=4)
 
 CLAIM = """
 WITH picked AS MATERIALIZED (
@@ -112,7 +113,7 @@ def _may_go(office: Office, letter: Letter, now: datetime) -> bool:
 def _is_asked_for(letter: Letter) -> bool:
     """An SMS about an order goes out although SMS is off when nothing else reached the person (Draft.matters)."""
     others = Letter.objects.filter(position=letter.position, person=letter.person, kind=letter.kind)
-    return letter.channel == "SMS" and not others.exclude(pk=letter.pk).exists()
+    return letter.channel == Channel.SMS and not others.exclude(pk=letter.pk).exists()
 
 
 def _drop(letter: Letter, why: str) -> bool:
@@ -150,12 +151,18 @@ def _judge(letter: Letter, answer: Answer) -> None:
         letter.state = Letter.State.SENT
     elif answer.is_gone:
         letter.state = Letter.State.DROPPED
-    elif answer.is_final or letter.tries >= len(BEFORE_TRY):
+    elif answer.is_final or letter.tries >= len(BEFORE_TRY) or _is_old_news(letter):
         letter.state = Letter.State.GIVEN_UP
     else:
         letter.next_at = clock.now() + timedelta(seconds=pause(letter.tries, answer.retry_after))
         return
     letter.settled_at = clock.now()
+
+
+def _is_old_news(letter: Letter) -> bool:
+    """A phone does not ring for what was true hours ago; mail may come late."""
+    is_phone = letter.channel != Channel.EMAIL and letter.about != About.MARKETING
+    return is_phone and clock.now() - letter.created_at > NEWS
 
 
 def pause(tries: int, retry_after: float = 0.0) -> float:

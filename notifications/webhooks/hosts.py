@@ -5,6 +5,7 @@ when it is called (transport.py), which takes the address apart by the same pars
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import httpx
@@ -65,10 +66,10 @@ class Judged(NamedTuple):
     may_be_called: bool
 
 
-def judge(url: str) -> Judged:
-    """Take an address apart and judge its form. Never raises."""
+def judge(url: str, *, private: Sequence[str] | None = None, longest: int = MAX_LENGTH) -> Judged:
+    """Take an address apart and judge its form; `private` hosts may be called (the setting's). Never raises."""
     nothing = Judged("", may_be_called=False)
-    if not url.isprintable() or any(letter in url for letter in ' \\#"<>') or len(url) > MAX_LENGTH:
+    if not url.isprintable() or any(letter in url for letter in ' \\#"<>') or len(url) > longest:
         return nothing
     try:
         parts = httpx.URL(url)
@@ -80,7 +81,7 @@ def judge(url: str) -> Judged:
     port = parts.port
     shown = f"[{name}]" if ":" in name else name
     host = shown if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{shown}:{port}"
-    if host in settings.WEBHOOK_PRIVATE_HOSTS:
+    if host in (settings.WEBHOOK_PRIVATE_HOSTS if private is None else private):
         return Judged(host, may_be_called=True)
     return Judged(host, may_be_called=host == shown and _is_public(name))
 

@@ -154,22 +154,34 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class Transport:
-    """Holds the connections; one for the whole sender. `resolve_name` and `tls` are given by tests."""
+    """Holds the connections; one for a whole sender. `resolve_name` and `tls` are given by tests.
+
+    `private` are hosts that may lead inside, in development only; None: those of webhooks.
+    """
 
     def __init__(
-        self, *, resolve_name: Resolve = resolve, tls: ssl.SSLContext | None = None, wall_seconds: float = WALL_SECONDS
+        self,
+        *,
+        resolve_name: Resolve = resolve,
+        tls: ssl.SSLContext | None = None,
+        wall_seconds: float = WALL_SECONDS,
+        private: Iterable[str] | None = None,
     ) -> None:
         self._wall = wall_seconds
+        may_be_private = settings.WEBHOOK_PRIVATE_HOSTS if private is None else private
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls or httpx.create_ssl_context(trust_env=False),
             max_connections=None,
             max_keepalive_connections=100,
             keepalive_expiry=KEEP_SECONDS,
-            network_backend=GuardedBackend(resolve_name, settings.WEBHOOK_PRIVATE_HOSTS),
+            network_backend=GuardedBackend(resolve_name, may_be_private),
         )
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Say it once. Never raises but when cancelled: whatever goes wrong is the answer's `error`."""
+        """Say it once, as JSON unless `headers` say otherwise.
+
+        Never raises but when cancelled: whatever goes wrong is the answer's `error`.
+        """
         began = time.monotonic()
         answer = Answer(error="")
         try:
@@ -200,7 +212,7 @@ class Transport:
         )
         sent = [
             (b"host", parts.netloc),
-            (b"content-type", b"application/json"),
+            *([] if "content-type" in headers else [(b"content-type", b"application/json")]),
             (b"content-length", str(len(body)).encode()),
             (b"accept-encoding", b"identity"),
             (b"user-agent", AGENT.encode()),

@@ -1,0 +1,129 @@
+"""Web Push: one letter as an encrypted message to one browser (RFC 8030, 8188, 8291, 8292); the sender calls it.
+
+The push service is a stranger that a browser named, so it is spoken to through the transport of webhooks: checked
+addresses only, no redirects. It sees how long the message may wait and that a newer one of the same order replaces
+it, never a word.
+"""
+
+import base64
+import hashlib
+import json
+import time
+from functools import cache
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.conf import settings
+from webpush import WebPush, WebPushSubscription
+
+from config.ground import clock
+from notifications.letters import subscriptions
+from notifications.letters.models import About, Letter, PushSubscription
+from notifications.letters.settling import Answer, Claimed
+from notifications.webhooks.schedule import seconds_asked
+from notifications.webhooks.transport import Transport
+
+TTL_SECONDS = 4 * 3_600  # how long a push service keeps it for a browser that is off; then it is old news
+TOKEN_SECONDS = 12 * 3_600  # RFC 8292, 2: at most 24 h
+WALL_SECONDS = 15.0
+GONE = frozenset({404, 410})  # RFC 8030, 7.3
+FINAL = frozenset({400, 401, 403, 413})
+
+
+@cache
+def _private_key(text: str) -> ec.EllipticCurvePrivateKey:
+    """The key of settings.VAPID_KEY. Raises ValueError when it is none."""
+    raw = subscriptions.decoded(text)
+    if len(raw) != 32:
+        raise ValueError("LOCKSTEP_VAPID_KEY is not 32 bytes in base64url")
+    return ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
+
+
+def public_key() -> str:
+    """Our public key as browsers want it when they subscribe."""
+    point = _private_key(settings.VAPID_KEY).public_key()
+    raw = point.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    return _encoded(raw)
+
+
+def reach(letter: Letter) -> str:
+    """The browser that the letter is for: an opened subscription as JSON; empty when it is gone."""
+    found = PushSubscription.objects.filter(public_id=letter.device, account=letter.person).first()
+    return json.dumps(subscriptions.opened(found)) if found else ""
+
+
+def payload(letter: Letter) -> bytes:
+    """What the service worker reads: words and a page of ours, and which earlier notice it replaces."""
+    path = letter.link.removeprefix(settings.PUBLIC_URL) or "/"
+    said = {"title": letter.subject, "body": letter.text, "path": path, "tag": letter.stream, "lang": letter.language}
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def encrypted(told: dict[str, str], said: bytes) -> bytes:
+    """The body for one browser (RFC 8291), by the webpush package."""
+    ours, pem = _private_key(settings.VAPID_KEY), serialization.Encoding.PEM
+    private = ours.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = ours.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    packer = WebPush(private, BytesIO(public), subscriber=_contact())
+    keys = {"p256dh": told["p256dh"], "auth": told["auth"]}
+    browser = WebPushSubscription.model_validate({"endpoint": told["endpoint"], "keys": keys})
+    return bytes(packer.get(said, browser).encrypted)
+
+
+def headers(letter: Letter, endpoint: str) -> dict[str, str]:
+    """Who we are (for this service's origin alone), how long it may wait, how soon it matters, what it replaces."""
+    parts = urlsplit(endpoint)
+    claims = {
+        "aud": f"{parts.scheme}://{parts.netloc}",  # the origin with its port, which the package leaves out
+        "exp": int(time.time()) + TOKEN_SECONDS,
+        "sub": f"mailto:{_contact()}",
+    }
+    token = jwt.encode(claims, _private_key(settings.VAPID_KEY), algorithm="ES256")
+    topic = hashlib.sha256(letter.stream.encode()).digest()[:24]  # 32 letters at most (RFC 8030, 5.4)
+    return {
+        "authorization": f"vapid t={token}, k={public_key()}",
+        "content-encoding": "aes128gcm",
+        "content-type": "application/octet-stream",
+        "ttl": str(TTL_SECONDS),
+        "urgency": "low" if letter.about == About.MARKETING else "high",
+        "topic": _encoded(topic),
+    }
+
+
+class Push:
+    """The carrier: one POST to the browser's push service."""
+
+    def __init__(self, transport: Transport | None = None) -> None:
+        self._transport = transport or Transport(private=settings.PUSH_PRIVATE_HOSTS, wall_seconds=WALL_SECONDS)
+
+    async def send(self, claimed: Claimed) -> Answer:
+        """One try. 404 and 410 mean that the browser took its subscription back."""
+        told = json.loads(claimed.to)
+        body = encrypted(told, payload(claimed.letter))
+        answer = await self._transport.post(told["endpoint"], headers(claimed.letter, told["endpoint"]), body)
+        if answer.is_heard:
+            return Answer(ms=answer.ms)
+        status = answer.status or 0
+        return Answer(
+            answer.error or f"the push service said {status}",
+            is_final=status in FINAL or answer.error.startswith("not a public address"),
+            is_gone=status in GONE,
+            ms=answer.ms,
+            retry_after=seconds_asked(answer.status, answer.retry_after, clock.now()) or 0.0,
+        )
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        await self._transport.close()
+
+
+def _contact() -> str:
+    """Whom a push service may write to: RFC 8292 wants an address of ours."""
+    return settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")
+
+
+def _encoded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
