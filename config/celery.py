@@ -43,6 +43,8 @@ BEAT = {
     "forget_settled_messages": Beat("notifications.tasks.forget_settled_messages", crontab(minute=37), queue="slow"),
     "write_analytics": Beat("config.tasks.write_analytics", 10, queue="slow"),
     "tidy_analytics": Beat("config.tasks.tidy_analytics", 300, queue="slow"),
+    "invite_again": Beat("orders.tasks.invite_again", 300, queue="slow"),
+    "erase_old_letters": Beat("notifications.tasks.erase_old_letters", 3_600, queue="slow"),
     "resume_key_imports": Beat("orders.tasks.resume_key_imports", 30, queue="slow"),
 }
 app.conf.beat_schedule = {name: beat.entry() for name, beat in BEAT.items()}

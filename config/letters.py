@@ -8,7 +8,7 @@ from collections.abc import Callable
 from notifications.letters.models import Letter
 from notifications.letters.office import Build, Office
 from notifications.webhooks.sender import Wake
-from orders.letters import endpoints, news
+from orders.letters import again, endpoints, news
 from orders.letters.people import Directory
 from payments import letters as money
 
@@ -21,7 +21,7 @@ LETTERS: dict[str, Build] = {
     "refund.succeeded": money.returned,
     "webhook.failing": endpoints.failing,
 }
-STILL: dict[str, Callable[[Letter], bool]] = {}
+STILL: dict[str, Callable[[Letter], bool]] = {again.KIND: again.is_still_true}
 
 wake = Wake()
 office = Office(LETTERS, Directory(), STILL, wake)

@@ -272,6 +272,9 @@ EMAIL_HOST_USER = env.text("LOCKSTEP_SMTP_USER", "")
 EMAIL_HOST_PASSWORD = env.text("LOCKSTEP_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("LOCKSTEP_SMTP_TLS")
 EMAIL_TIMEOUT = 10  # seconds
+# "the same again?": so many minutes after a completed order, at most once in so many days, to those who said yes
+AGAIN_MINUTES = env.whole("LOCKSTEP_AGAIN_MINUTES", 1_440, least=1)
+AGAIN_DAYS = env.whole("LOCKSTEP_AGAIN_DAYS", 14, least=1)
 PUSH = env.flag("LOCKSTEP_PUSH", default=not PRODUCTION)  # Web Push; needs a key of its own
 VAPID_KEY = (  # base64url of the 32 bytes of a P-256 key, which tells push services who we are
     _secret("LOCKSTEP_VAPID_KEY", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s", "See manage.py letters vapid-key.")

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from config.ground import clock
 from notifications.webhooks import care
+from orders.letters import again
 from orders.order.models import Order
 from orders.order.states import ANSWERABLE, Status
 from orders.services import keyfile, reject_unanswered
@@ -47,3 +48,9 @@ def tell_of_failing_endpoints() -> int:
     for endpoint in due:
         care.told(endpoint)
     return len(due)
+
+
+@shared_task
+def invite_again() -> int:
+    """Write "the same again?" to those who said yes to it, some time after a completed order; returns how many."""
+    return again.invite_due()

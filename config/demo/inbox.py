@@ -54,7 +54,6 @@ def letter(request: HttpRequest, letter_id: str) -> HttpResponse:
 def _shown(one: Letter, names: dict[str, str]) -> dict[str, Any]:
     return {
         "letter": one, "to": names.get(one.person, ""), "channel": CHANNEL[one.channel], "state": STATE[one.state],
-        "icon": CHANNEL[one.channel].icon,
     }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ READS = (
     "payments.run", "payments.difference", "payments.bill", "tracking.rider",
     "tracking.delivery", "notifications.event", "notifications.parkedevent", "notifications.readercursor",
     "notifications.endpoint", "notifications.message", "notifications.attempt", "notifications.circuit",
-    "notifications.registeredhost", "notifications.analyticsfile", "orders.keyvoiding",
+    "notifications.registeredhost", "notifications.analyticsfile", "notifications.letter",
+    "notifications.letterattempt", "orders.keyvoiding",
 )  # fmt: skip
 WRITES = (
     "orders.shop", "orders.openinghours", "orders.category", "orders.product", "orders.optiongroup", "orders.option",

@@ -1,6 +1,7 @@
 """The sidebar: which lists stand under which heading. Only what is registered and may be seen is shown."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.apps import apps
@@ -12,8 +13,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from config.ground import clock
-from notifications.models import Endpoint, ParkedEvent
+from notifications.models import Endpoint, Letter, ParkedEvent
 from payments.models import Difference, HandIn, RefundProposal
+
+DAY = timedelta(days=1)
 
 
 class Item(NamedTuple):
@@ -45,6 +48,11 @@ def _failing_endpoints() -> int:
     return Endpoint.objects.filter(state=Endpoint.State.WORKING, failing_since__isnull=False).count()
 
 
+def _letters_given_up() -> int:
+    """Of the last day: what somebody may still want to send again."""
+    return Letter.objects.filter(state=Letter.State.GIVEN_UP, settled_at__gt=clock.now() - DAY).count()
+
+
 SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
     _("Now"): (
         Item(_("Operations"), "pulse"),
@@ -69,6 +77,7 @@ SECTIONS: dict[str | Promise, tuple[Item, ...]] = {
         Item(_("Daily bills"), "download", "payments.Bill"),
         Item(_("Webhooks"), "link", "notifications.Endpoint", _failing_endpoints),
         Item(_("Webhook messages"), "message", "notifications.Message"),
+        Item(_("Letters"), "message", "notifications.Letter", _letters_given_up),
         Item(_("Registered hosts"), "shield", "notifications.RegisteredHost"),
         Item(_("Event log"), "shield", "notifications.Event"),
         Item(_("Statistics files"), "bars", "notifications.AnalyticsFile"),

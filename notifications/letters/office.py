@@ -86,7 +86,9 @@ class Office:
     def write(self, draft: Draft, stream: str, position: int) -> int:
         """Write one draft for each way that reaches its person and is wanted; returns how many letters."""
         chosen = preferences.of(draft.person)
-        ways = list(self._ways(draft, chosen))
+        written = Letter.objects.filter(position=position, person=draft.person, kind=draft.kind)
+        known = set(written.values_list("channel", "device"))
+        ways = [way for way in self._ways(draft, chosen) if way not in known]
         if not ways:
             return 0
         with translation.override(draft.language):

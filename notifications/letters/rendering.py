@@ -56,7 +56,7 @@ def render(channel: Channel, words: Words, footer: Footer) -> Rendered:
     if channel == Channel.PUSH:
         return Rendered(subject, one_line(words.lead)[:LONGEST_NOTICE])
     if channel == Channel.SMS:
-        return Rendered(subject, one_line(f"{words.lead} {words.url}".strip())[:LONGEST_SMS])
+        return Rendered(subject, one_line(f"{words.lead} {words.url} {footer.unsubscribe_url}")[:LONGEST_SMS])
     facts = {"words": words, "subject": subject, "footer": footer, "language": get_language(), "home": page("home")}
     text = render_to_string("emails/letter.txt", facts).strip() + "\n"
     return Rendered(subject, text, render_to_string("emails/letter.html", facts))

@@ -61,7 +61,7 @@ class LettersForm(forms.Form):
         typed = str(self.cleaned_data["zone"])
         try:
             ZoneInfo(typed)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise forms.ValidationError(_("Choose a time zone of the list, such as Asia/Shanghai.")) from None
         return typed
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from orders.account import letters, views
+from orders.account import letters, push, views
 
 app_name = "account"
 urlpatterns = [
@@ -12,4 +12,6 @@ urlpatterns = [
     path("language/", views.language, name="language"),
     path("letters/", letters.letters, name="letters"),
     path("letters/no/<str:token>/", letters.unsubscribe, name="unsubscribe"),
+    path("push/", push.on, name="push"),
+    path("push/off/", push.off, name="push_off"),
 ]

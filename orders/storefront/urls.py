@@ -2,11 +2,13 @@
 
 from django.urls import path
 
+from orders.account import push
 from orders.storefront import cart, checkout, guests, keys, orders, receipt, shops
 
 app_name = "storefront"
 urlpatterns = [
     path("", shops.home, name="home"),
+    path("sw.js", push.worker, name="worker"),
     path("address/", checkout.address, name="address"),
     path("shops/<str:shop_id>/", shops.shop, name="shop"),
     path("shops/<str:shop_id>/products/<str:product_id>/", shops.product, name="product"),

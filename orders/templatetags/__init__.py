@@ -1,1 +1,1 @@
-"""Template tags of orders; templates say `{% load statistics %}`."""
+"""Template tags of orders; templates say `{% load statistics %}` or `{% load letters %}`."""
