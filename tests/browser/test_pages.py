@@ -54,6 +54,8 @@ PAGES = {
     "order-cancelled": ("mei", "/orders/{cancelled}/"),
     "order-cancel": ("mei", "/orders/{paid}/cancel/"),
     "developers": ("", "/developers/"),
+    "letters": ("mei", "/account/letters/"),
+    "demo-inbox": ("", "/demo/inbox/"),
     "signin": ("", "/account/signin/"),
     "signup": ("", "/account/signup/"),
     "merchant-board": ("bruno", "/merchant/{MEAL}/"),
@@ -95,6 +97,7 @@ PAGES = {
     "admin-hand-in": ("sam", "/admin/payments/handin/{hand_in}/change/"),
     "admin-payments": ("sam", "/admin/payments/attempt/"),
     "admin-webhooks": ("sam", "/admin/notifications/endpoint/"),
+    "admin-letters": ("sam", "/admin/notifications/letter/"),
     "admin-shops": ("sam", "/admin/orders/shop/"),
     "nowhere": ("", "/no/such/page/"),
 }
