@@ -42,7 +42,7 @@ def test_in_the_persons_language(ana, make_order):
     make_order("CANCELLED")
     read()
     (sent,) = send_mail()
-    assert sent.subject == "您在 Bruno 的店 的订单已取消"
+    assert sent.subject == "您在“Bruno 的店”的订单已取消"
     assert "未扣款。" in sent.body
     assert "中国标准时间" in sent.body
     assert 'lang="zh-Hans"' in sent.alternatives[0][0]
