@@ -283,7 +283,7 @@ VAPID_KEY = (  # base64url of the 32 bytes of a P-256 key, which tells push serv
 )
 PUSH_PRIVATE_HOSTS = env.words("LOCKSTEP_PUSH_PRIVATE_HOSTS", "")  # push services on this machine, development only
 SMS_URL = env.text("LOCKSTEP_SMS_URL", "")  # empty: the log says that one would have been sent
-SMS_SECRET = _secret("LOCKSTEP_SMS_SECRET", "", "whsec_…: signs what the SMS gateway gets.") if SMS_URL else ""
+SMS_SECRET = env.text("LOCKSTEP_SMS_SECRET", None, hint="whsec_…: signs what the SMS gateway gets.") if SMS_URL else ""
 DEFAULT_FROM_EMAIL = env.text("LOCKSTEP_MAIL_FROM", f"Lockstep <no-reply@{_public.hostname}>")
 
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────

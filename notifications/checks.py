@@ -17,6 +17,14 @@ def no_private_push_services(**_options: Any) -> list[Error]:
 
 
 @register(Tags.security, deploy=True)
+def no_numbers_in_clear(**_options: Any) -> list[Error]:
+    """Phone numbers and words do not travel unencrypted, not even to our own gateway."""
+    if not settings.SMS_URL or settings.SMS_URL.startswith("https://"):
+        return []
+    return [Error("The SMS gateway is not spoken to by https.", hint="See LOCKSTEP_SMS_URL.", id="notifications.E003")]
+
+
+@register(Tags.security, deploy=True)
 def no_private_hosts(**_options: Any) -> list[Error]:
     """Nobody's webhook may lead into the network that this runs in."""
     if not settings.WEBHOOK_PRIVATE_HOSTS:

@@ -182,3 +182,16 @@ def test_the_deploy_check_refuses_webhooks_into_its_own_network():
     done = production(LOCKSTEP_WEBHOOK_PRIVATE_HOSTS="localhost:8020")
     assert done.returncode != 0
     assert "private hosts: localhost:8020" in done.stderr
+
+
+def test_web_push_in_production_needs_a_key_and_no_private_push_service():
+    done = production(LOCKSTEP_PUSH="1")
+    assert done.returncode != 0
+    assert "LOCKSTEP_VAPID_KEY" in done.stderr
+    key = {"LOCKSTEP_PUSH": "1", "LOCKSTEP_VAPID_KEY": "q6ur" * 10 + "q6s"}
+    assert production(**key).returncode == 0
+    sms = {"LOCKSTEP_SMS_URL": "http://sms.example/", "LOCKSTEP_SMS_SECRET": "whsec_" + "q6ur" * 10 + "q6s="}
+    done = production(**key, **sms, LOCKSTEP_PUSH_PRIVATE_HOSTS="localhost:9000")
+    assert done.returncode != 0
+    assert "private hosts: localhost:9000" in done.stderr
+    assert "not spoken to by https" in done.stderr
