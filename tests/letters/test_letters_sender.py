@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import pytest
 from django.core import mail as django_mail
-from django.db import connection
 
 from config.letters import office
 from notifications.letters import sender
@@ -30,13 +29,13 @@ class Broken:
 
 @contextmanager
 def running(ways):
-    stop, wake = threading.Event(), Wake()
+    stop, wake, ended_well = threading.Event(), Wake(), []
 
     def work():
         import asyncio
 
         asyncio.run(sender.Sender(office, wake, ways).run(stop))
-        connection.close()
+        ended_well.append(True)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -46,7 +45,7 @@ def running(ways):
         stop.set()
         wake()
         thread.join(timeout=20)
-        assert not thread.is_alive()
+        assert ended_well
 
 
 def test_it_sends_by_itself_and_one_broken_channel_stops_no_other(ana, make_order):
