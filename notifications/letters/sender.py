@@ -141,11 +141,6 @@ class Sender:
         return await asyncio.get_running_loop().run_in_executor(self._database, work, *arguments)
 
 
-def _hang_up() -> None:
-    """Close the calling thread's own connection."""
-    connection.close()
-
-
 def ways(office: Office) -> dict[str, Way]:
     """Every channel that this installation has."""
 
