@@ -189,7 +189,6 @@ def test_web_push_in_production_needs_a_key_and_no_private_push_service():
     assert done.returncode != 0
     assert "LOCKSTEP_VAPID_KEY" in done.stderr
     key = {"LOCKSTEP_PUSH": "1", "LOCKSTEP_VAPID_KEY": "q6ur" * 10 + "q6s"}
-    assert production(**key).returncode == 0
     sms = {"LOCKSTEP_SMS_URL": "http://sms.example/", "LOCKSTEP_SMS_SECRET": "whsec_" + "q6ur" * 10 + "q6s="}
     done = production(**key, **sms, LOCKSTEP_PUSH_PRIVATE_HOSTS="localhost:9000")
     assert done.returncode != 0
