@@ -5,6 +5,7 @@ A server that is not installed is named as absent, with the reason; `make bench-
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,10 @@ NCHAN = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 DAPHNE = places.PROJECT / ".venv" / "daphne" / "bin" / "python"
 NODE_MODULES = places.PROJECT / ".venv" / "socketio" / "node_modules"
 LAYERS = {"pubsub": "channels_redis.pubsub.RedisPubSubChannelLayer", "daphne": "channels_redis.core.RedisChannelLayer"}
+UVICORN = (  # what of notifications/live/server.py bears on speed and memory
+    "--loop", "uvloop", "--http", "httptools", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false",
+    "--log-level", "warning", "--no-access-log", "--no-server-header", "--no-proxy-headers",
+)  # fmt: skip
 GENTLE = 250  # messages on their way to the default layer, which drops what is above 100 a channel
 
 
@@ -50,8 +55,9 @@ def _nchan(stand: Stand) -> str:
 
 
 def _pubsub(stand: Stand) -> str:
-    words = (*stand.words("live")[:-1], "bench.peers.channels_app:application")
-    return _started(stand, "pubsub", words, CHANNEL_LAYER=LAYERS["pubsub"])
+    words = (sys.executable, "-m", "uvicorn", *UVICORN, "--host", table.BACKEND_HOST, "--port", str(stand.live_port))
+    application = "bench.peers.channels_app:application"
+    return _started(stand, "pubsub", (*words, application), CHANNEL_LAYER=LAYERS["pubsub"])
 
 
 def _daphne(stand: Stand) -> str:
