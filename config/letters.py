@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from notifications.letters.models import Letter
 from notifications.letters.office import Build, Office
-from notifications.webhooks.sender import Wake
+from notifications.outside.wake import Wake
 from orders.letters import again, endpoints, news
 from orders.letters.people import Directory
 from payments import letters as money

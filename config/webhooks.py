@@ -5,9 +5,10 @@ That address also hears what stands in BESIDES, first and at a path of its own. 
 checkpoint of the log away: held by others, it shows if the log was ever rewritten.
 """
 
+from notifications.outside.wake import Wake
 from notifications.seal import note, proofs
 from notifications.webhooks.outbox import Besides, Body, Outbox
-from notifications.webhooks.sender import Stamp, Wake
+from notifications.webhooks.sender import Stamp
 from orders import callbacks
 
 BODIES: dict[str, Body] = {

@@ -23,8 +23,8 @@ from config.ground import clock
 from notifications.letters import subscriptions
 from notifications.letters.models import About, Letter, PushSubscription
 from notifications.letters.settling import Answer, Claimed
-from notifications.webhooks.schedule import seconds_asked
-from notifications.webhooks.transport import Transport
+from notifications.outside.retry_after import seconds_asked
+from notifications.outside.transport import Transport
 
 TTL_SECONDS = 4 * 3_600  # how long a push service keeps it for a browser that is off; then it is old news
 TOKEN_SECONDS = 12 * 3_600  # RFC 8292, 2: at most 24 h

@@ -22,7 +22,7 @@ from notifications.letters import mail, push, settling, sms
 from notifications.letters.models import Channel, Letter
 from notifications.letters.office import Office
 from notifications.letters.settling import Answer, Claimed, Outcome, Reach
-from notifications.webhooks.sender import Wake
+from notifications.outside.wake import Wake
 
 POLL = 0.5  # seconds: the net under the wake-up
 MOST_AT_ONCE = 8  # letters of one channel on their way

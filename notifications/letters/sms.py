@@ -24,7 +24,7 @@ from django.conf import settings
 
 from config.ground import clock
 from notifications.letters.settling import Answer, Claimed
-from notifications.webhooks import schedule, signing
+from notifications.outside import retry_after, signing
 
 SECONDS = 10.0
 COUNTRY = "+86"  # every number that we keep is a mainland mobile number
@@ -81,7 +81,7 @@ class HttpSms:
             f"the SMS gateway said {status}",
             is_final=status < 500 and status not in AGAIN,
             ms=_since(began),
-            retry_after=schedule.seconds_asked(status, wait, clock.now()) or 0.0,
+            retry_after=retry_after.seconds_asked(status, wait, clock.now()) or 0.0,
         )
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Browsers that take pushes: kept for the account that is signed in there, sealed; the account's pages call this.
 
 The address comes from the browser, so it is judged as any other address that we are told to call: by its form here,
-by where its name leads when it is called (notifications/webhooks/transport.py).
+by where its name leads when it is called (notifications/outside/transport.py).
 """
 
 import base64
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from config.ground import vault
 from config.ground.problems import Refusal
 from notifications.letters.models import PushSubscription, new_subscription_id
-from notifications.webhooks.hosts import judge
+from notifications.outside.judging import judge
 
 LONGEST = 1_000  # characters of an address; those of some browsers are longer than a webhook's
 AUTH_BYTES = 16  # RFC 8291, 3.2

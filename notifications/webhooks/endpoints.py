@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from config.ground import clock, vault
 from config.ground.problems import Refusal
 from notifications import log
-from notifications.webhooks import hosts, lanes, signing
+from notifications.outside import judging, signing
+from notifications.webhooks import hosts, lanes
 from notifications.webhooks.models import Circuit, Endpoint, RegisteredHost
 
 State = Endpoint.State
@@ -218,7 +219,7 @@ def signer_for(account: str, url: str) -> Endpoint | None:
     That very address if it is an endpoint, else the account's oldest endpoint on that host. A host that support
     registered by hand gets an endpoint that only signs.
     """
-    host = hosts.judge(url).host
+    host = judging.judge(url).host
     if not RegisteredHost.objects.filter(account=account, host=host).exists():
         return None
     if known := _proved_at(account, host, url):

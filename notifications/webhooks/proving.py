@@ -12,9 +12,9 @@ import orjson
 from django.db import transaction
 
 from config.ground import clock, ids
+from notifications.outside.transport import Answer
 from notifications.webhooks import endpoints
 from notifications.webhooks.models import LEASE_SECONDS, Endpoint
-from notifications.webhooks.transport import Answer
 
 MOST_AT_ONCE = 20
 

@@ -5,8 +5,9 @@ at once.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
+
+from notifications.outside.retry_after import LONGEST_WAIT
 
 MINUTE, HOUR = 60, 3_600
 # seconds before each try, the first one at once
@@ -16,13 +17,11 @@ BEFORE_TRY = (
 )  # fmt: skip
 MOST_TRIES = len(BEFORE_TRY)
 JITTER = 0.2
-LONGEST_WAIT = 24 * HOUR  # seconds: a Retry-After beyond it is not believed
 TELL_AFTER = timedelta(hours=1)  # of failing: the owner is told
 STOP_AFTER = timedelta(days=5)  # of failing: the endpoint is disabled
 
 TRIP_AFTER = 5  # failures in a row that open a host's circuit
 FIRST_BREAK, LONGEST_BREAK = 10, 600  # seconds; doubled each time the one message tried in between fails
-ASKS_TO_WAIT = frozenset({429, 503})
 
 Roll = Callable[[], float]
 
@@ -43,19 +42,3 @@ def break_after(failures: int, openings: int, roll: float) -> float | None:
     if failures < TRIP_AFTER:
         return None
     return min(LONGEST_BREAK, FIRST_BREAK * 2.0 ** min(openings, 20)) * (1 - JITTER + 2 * JITTER * roll)
-
-
-def seconds_asked(status: int | None, header: str, now: datetime) -> float | None:
-    """The Retry-After of a 429 or 503 in seconds: a number, or a date (RFC 9110, 10.2.3). None when it says nothing."""
-    text = header.strip()
-    if status not in ASKS_TO_WAIT or not text:
-        return None
-    if text.isascii() and text.isdigit():
-        return float(min(int(text[:9]), LONGEST_WAIT))
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, min((moment - now).total_seconds(), LONGEST_WAIT))

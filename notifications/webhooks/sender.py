@@ -19,11 +19,13 @@ import orjson
 from django.db import Error, connection
 
 from config.ground import clock, ids
-from notifications.webhooks import proving, resending, settling, signing
+from notifications.outside import signing
+from notifications.outside.transport import Answer, Transport
+from notifications.outside.wake import Wake
+from notifications.webhooks import proving, resending, settling
 from notifications.webhooks.outbox import Outbox
 from notifications.webhooks.proving import Asked
 from notifications.webhooks.settling import Claimed, Outcome
-from notifications.webhooks.transport import Answer, Transport
 
 POLL = 0.5  # seconds: the net under the wake-up
 LOOK = 0.25  # seconds between looks for challenges and repeats
@@ -42,24 +44,6 @@ class Stamp:
 
     size: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Wake:
-    """Tells the sender that there is something new, from any thread; says nothing while nobody listens."""
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._event: asyncio.Event | None = None
-
-    def listen(self) -> asyncio.Event:
-        """Begin to hear, in the running loop."""
-        self._loop, self._event = asyncio.get_running_loop(), asyncio.Event()
-        return self._event
-
-    def __call__(self) -> None:
-        """Wake."""
-        if self._loop is not None and self._event is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._event.set)
 
 
 class Sender:

@@ -14,10 +14,11 @@ from typing import Any
 from django.db import Error, connection, transaction
 
 from config.ground import clock
+from notifications.outside.retry_after import seconds_asked
+from notifications.outside.transport import Answer
 from notifications.webhooks import lanes, schedule
 from notifications.webhooks.endpoints import SYSTEM, tell
 from notifications.webhooks.models import LEASE_SECONDS, Attempt, Circuit, Endpoint, Message
-from notifications.webhooks.transport import Answer
 
 MOST_A_HOST = 4  # messages on their way to one host, over all senders
 GONE = 410
@@ -161,7 +162,7 @@ def _judge_message(endpoint: Endpoint, message: Message, answer: Answer) -> None
     now = clock.now()
     message.tries += 1
     message.sending_until = message.next_at = None
-    asked = schedule.seconds_asked(answer.status, answer.retry_after, now)
+    asked = seconds_asked(answer.status, answer.retry_after, now)
     wait = schedule.wait_before(message.tries, random.random(), asked)  # noqa: S311 - spreads tries, guards nothing
     if answer.is_heard:
         message.state, message.settled_at = Message.State.DONE, now

@@ -10,7 +10,7 @@ from config.letters import office
 from notifications.letters import sender
 from notifications.letters.models import Channel, Letter
 from notifications.letters.sender import Post, Way
-from notifications.webhooks.sender import Wake
+from notifications.outside.wake import Wake
 from tests.letters.world import letters, read
 from tests.notifications.conftest import wait_for
 

@@ -9,7 +9,7 @@ import pytest
 from config.ground import clock
 from notifications.letters import settling, sms
 from notifications.letters.models import Letter
-from notifications.webhooks import signing
+from notifications.outside import signing
 from orders import services
 from orders.actors import SYSTEM
 from orders.services import Placement

@@ -14,8 +14,9 @@ import django
 django.setup()
 
 from notifications.log import readers  # noqa: E402
+from notifications.outside.wake import Wake  # noqa: E402
 from notifications.webhooks.outbox import READER  # noqa: E402
-from notifications.webhooks.sender import Sender, Wake  # noqa: E402
+from notifications.webhooks.sender import Sender  # noqa: E402
 from tests.notifications.webhook_world import make_outbox  # noqa: E402
 
 

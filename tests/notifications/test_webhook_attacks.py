@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from notifications.webhooks.transport import READ_BYTES, Transport
+from notifications.outside.transport import READ_BYTES, Transport
 
 OK = b"HTTP/1.1 202 Accepted\r\n"
 RST = b"|RST"

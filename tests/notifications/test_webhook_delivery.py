@@ -11,9 +11,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from config.ground import clock
 from notifications.log.readers import Reader
 from notifications.models import Attempt, Circuit, Endpoint, Message
+from notifications.outside.transport import Answer
 from notifications.webhooks import endpoints, settling
 from notifications.webhooks.outbox import READER, Besides, Named
-from notifications.webhooks.transport import Answer
 from tests.notifications import sinks
 from tests.notifications.webhook_world import (
     TESTER,

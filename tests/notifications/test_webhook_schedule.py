@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifications.outside.retry_after import seconds_asked
 from notifications.webhooks import schedule
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -72,10 +73,10 @@ def test_each_break_is_at_least_as_long_as_the_one_before(roll):
     ],
 )  # fmt: skip
 def test_reads_retry_after_where_it_means_something(status, header, seconds):
-    assert schedule.seconds_asked(status, header, NOW) == seconds
+    assert seconds_asked(status, header, NOW) == seconds
 
 
 @given(header=st.text(max_size=60))
 def test_no_header_breaks_it(header):
-    asked = schedule.seconds_asked(429, header, NOW)
+    asked = seconds_asked(429, header, NOW)
     assert asked is None or 0 <= asked <= 24 * HOUR

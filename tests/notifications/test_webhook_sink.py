@@ -8,7 +8,7 @@ from importlib import import_module
 import httpx
 import pytest
 
-from notifications.webhooks import signing
+from notifications.outside import signing
 
 sink_command = import_module("config.management.commands.webhook-sink")
 

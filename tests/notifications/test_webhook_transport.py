@@ -14,10 +14,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.webhooks import transport
-from notifications.webhooks.addresses import is_public
-from notifications.webhooks.hosts import judge
-from notifications.webhooks.transport import REPLY_BYTES, Transport
+from notifications.outside import transport
+from notifications.outside.addresses import is_public
+from notifications.outside.judging import judge
+from notifications.outside.transport import REPLY_BYTES, Transport
 from tests.notifications import sinks
 
 PRIVATE = [

@@ -11,10 +11,12 @@ from config.ground import clock
 from notifications.log.leadership import PostgresBook
 from notifications.log.readers import Reader
 from notifications.models import Circuit, Endpoint, Event, Message, RegisteredHost
-from notifications.webhooks import endpoints, signing
+from notifications.outside import signing
+from notifications.outside.transport import Transport
+from notifications.outside.wake import Wake
+from notifications.webhooks import endpoints
 from notifications.webhooks.outbox import READER, Named, Outbox
-from notifications.webhooks.sender import Sender, Stamp, Wake
-from notifications.webhooks.transport import Transport
+from notifications.webhooks.sender import Sender, Stamp
 from tests.notifications.conftest import happen, wait_for
 
 TYPES = ("thing.placed", "thing.moved", "thing.done")

@@ -11,9 +11,9 @@ from config.ground import clock
 from config.webhooks import outbox
 from notifications.log.readers import Reader
 from notifications.models import Endpoint, Event, Message
+from notifications.outside.transport import Answer
 from notifications.webhooks import endpoints, resending, settling
 from notifications.webhooks.outbox import READER
-from notifications.webhooks.transport import Answer
 from orders.access import Asker
 from orders.live import follow_webhooks, webhooks_now
 from orders.tasks import tell_of_failing_endpoints

@@ -10,9 +10,9 @@ from config.ground import clock
 from config.webhooks import outbox
 from notifications.log.readers import Reader
 from notifications.models import Circuit, Endpoint, Event, Message, RegisteredHost
+from notifications.outside.transport import Answer
 from notifications.webhooks import endpoints, resending, settling
 from notifications.webhooks.outbox import READER
-from notifications.webhooks.transport import Answer
 from orders.models import ApiKey
 from tests.notifications.webhook_world import number
 

@@ -14,8 +14,8 @@ from django.core.management import call_command
 from openapi_spec_validator import validate
 
 from config.api import WEBHOOK_HEADERS
+from notifications.outside.signing import ID, SIGNATURE, TIMESTAMP
 from notifications.seal.note import HEADER
-from notifications.webhooks.signing import ID, SIGNATURE, TIMESTAMP
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("config", "orders", "payments", "tracking", "notifications")

@@ -15,10 +15,10 @@ from django.db import close_old_connections
 
 from config.ground import clock
 from notifications.models import Endpoint
+from notifications.outside import signing
 from notifications.seal.keeping import Kept
 from notifications.seal.note import HEADER
 from notifications.seal.sealing import signer
-from notifications.webhooks import signing
 
 DEFAULT_PORT = 8020
 ENOUGH = 1_048_576  # bytes of one message

@@ -18,7 +18,7 @@ import httpcore
 import httpx
 from django.conf import settings
 
-from notifications.webhooks.addresses import is_public
+from notifications.outside.addresses import is_public
 
 WALL_SECONDS = 15.0
 REPLY_BYTES = 4_096
