@@ -1,6 +1,9 @@
 """A leg whose events are changes that commit: the writer stands where the feeder stands, the relay where it stands."""
 
+import time
 from dataclasses import dataclass
+
+from django.db.models import Max
 
 from bench import goods, pgbench
 from bench.contestants import Contestant
@@ -8,9 +11,16 @@ from bench.feeding import DATA, MINUTES, Job, Phase
 from bench.legs import Child, Leg, Measured
 from bench.stand import Stand
 from bench.tally import Moments
-from notifications.log.models import Leadership
+from config.events import READERS
+from notifications.letters.models import Letter
+from notifications.log.leadership import PostgresBook
+from notifications.log.models import Event, Leadership, ReaderCursor
+from notifications.log.sequencer import RedisOutlet, Sequencer
+from notifications.models import Message
 from orders import services
 from orders.models import Order
+
+PATIENCE = 20.0  # seconds
 
 
 @dataclass
@@ -35,6 +45,23 @@ class Changed:
     def refs(self) -> list[str]:
         """Their public ids."""
         return [ref for ref, _key in self.orders]
+
+
+def start_relay(stand: Stand, **environment: str) -> None:
+    """Start the relay with nothing behind it: what earlier legs wrote is numbered, and no reader has to hear of it."""
+    book = PostgresBook()
+    sequencer = Sequencer(book, RedisOutlet())
+    while sequencer.step():
+        pass
+    sequencer.let_go()
+    stand.start("relay", **environment)
+    head = Event.objects.aggregate(last=Max("position"))["last"] or 0
+    until = time.monotonic() + PATIENCE
+    while ReaderCursor.objects.count() < len(READERS) and time.monotonic() < until:
+        time.sleep(0.05)
+    ReaderCursor.objects.update(position=head)
+    Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
+    Letter.objects.filter(state="WAITING").delete()
 
 
 class Written(Leg):

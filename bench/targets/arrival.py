@@ -17,8 +17,7 @@ from bench.stand import Stand
 from bench.tally import Moments, percentile
 from bench.targets.pages import session
 from bench.targets.status import placed
-from bench.targets.webhooks import catch_up
-from bench.written import Changed, Written
+from bench.written import Changed, Written, start_relay
 from config.local import table
 from orders.models import Order
 
@@ -68,8 +67,8 @@ def run(stand: Stand) -> list[Row]:
     for number in range(rounds):
         watched = placed(stall, key) if number == rounds - 1 else None
         with ExitStack() as stack:
-            _start(stand, stack, "relay")
-            catch_up()
+            start_relay(stand)
+            stack.callback(stand.stop, "relay")
             _leg(stand, who, changed, ours, watched)
         _leg(stand, who, changed, direct, None)
     return _rows(ours, direct, stand.sized(SOCKETS))

@@ -10,11 +10,11 @@ from bench.report import Row
 from bench.stand import Stand
 from bench.targets.pages import session
 from bench.targets.status import placed
-from bench.targets.webhooks import catch_up
-from bench.written import Changed, Written
+from bench.written import Changed, Written, start_relay
 
 SOCKETS = 1_000
 RATE = 500  # changes a second while they are away, and when they are back
+LEVEL = 1.0  # seconds for the last of those changes to be numbered
 
 
 def run(stand: Stand) -> list[Row]:
@@ -24,14 +24,13 @@ def run(stand: Stand) -> list[Row]:
     changed = Changed.copies(placed(stall, key), placed(stall, key), stand.sized(SOCKETS))
     count = len(changed.orders)
     with ExitStack() as stack:
-        stand.start("relay")
+        start_relay(stand)
         stack.callback(stand.stop, "relay")
-        catch_up()
         leg = stack.enter_context(Written(stand, contestants.ours(session(buyer)), changed, direct=False))
         leg.watchers.tell({"do": "cut"})
         leg.watchers.hear("cut")
         leg.unseen(Phase(count / RATE, rate=RATE))
-        catch_up()
+        time.sleep(LEVEL)
         cpu, began = stand.cpu_seconds(leg.server), time.monotonic()
         leg.watchers.tell({"do": "again", "version": changed.version})
         told = json.loads(leg.watchers.hear())

@@ -4,15 +4,15 @@ import time
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Max
 
 from bench import goods
 from bench.receivers import SICK, Receivers, Seen, well
 from bench.report import Row
 from bench.stand import Stand
 from bench.targets.status import placed
-from notifications.models import Endpoint, Event, Message
-from notifications.webhooks import endpoints, resending
+from bench.written import start_relay
+from notifications.models import Endpoint
+from notifications.webhooks import endpoints
 from notifications.webhooks.endpoints import By
 from orders import services
 from orders.actors import SYSTEM
@@ -37,9 +37,8 @@ def run(stand: Stand) -> list[Row]:
         hosts = [f"localhost:{seen.port}" for seen in receivers.seen]
         settings.WEBHOOK_PRIVATE_HOSTS = hosts
         made = [_endpoint(stall.shop.public_id, host) for host in hosts]
-        stand.start("relay", LOCKSTEP_WEBHOOK_PRIVATE_HOSTS=",".join(hosts))
+        start_relay(stand, LOCKSTEP_WEBHOOK_PRIVATE_HOSTS=",".join(hosts))
         try:
-            catch_up()
             cpu = stand.cpu_seconds("relay")
             spent = _change(range(first + number * orders, first + (number + 1) * orders))
             _wait(receivers.seen[:HEALTHY], orders * STEPS)
@@ -58,19 +57,6 @@ def _endpoint(shop_id: str, host: str) -> Endpoint:
     made, _secret = endpoints.add(shop_id, f"board/{shop_id}", f"http://{host}/hook", by=By("system"))
     endpoints.answer_challenge(made.pk, made.url, "")
     return made
-
-
-def catch_up() -> None:
-    """Wait until the relay has numbered and read the orders that the bench wrote."""
-    until = time.monotonic() + LAST
-    while _behind() and time.monotonic() < until:
-        time.sleep(0.05)
-    Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
-
-
-def _behind() -> bool:
-    last = Event.objects.aggregate(last=Max("position"))["last"] or 0
-    return Event.objects.filter(position=None).exists() or resending.reached() < last
 
 
 def _change(keys: range) -> float:
