@@ -14,8 +14,11 @@ settings.configure(
     CHANNEL_LAYERS={
         "default": {
             "BACKEND": os.environ["CHANNEL_LAYER"],
-            # redis-py 8 gives up a read after 5 s, as long as the default layer waits for a message
-            "CONFIG": {"hosts": [{"address": os.environ["REDIS_URL"], "socket_timeout": None}]},
+            # redis-py 8 gives up a read after 5 s, as long as the default layer waits for a message, and has 100
+            # connections at most, fewer than sockets that join at once
+            "CONFIG": {
+                "hosts": [{"address": os.environ["REDIS_URL"], "socket_timeout": None, "max_connections": 5_000}],
+            },
         }
     },
 )  # fmt: skip

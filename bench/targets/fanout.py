@@ -12,6 +12,7 @@ from bench.stand import Stand
 from bench.tally import percentile
 from bench.targets.pages import session
 from bench.targets.status import placed
+from config.local.places import CannotStart
 
 GROUPS, EACH, CROWD = 500, 3, 1_000
 EVENTS = 1_000  # a second, in the leg that measures CPU and latency
@@ -33,6 +34,7 @@ class Taken:
     flood: list[Measured] = field(default_factory=list)
     paced: list[Measured] = field(default_factory=list)
     memory_kib: list[float] = field(default_factory=list)
+    failure: str = ""
 
     @property
     def per_second(self) -> float:
@@ -74,6 +76,16 @@ def run(stand: Stand) -> list[Row]:
 
 
 def _leg(stand: Stand, taken: Taken, who: Contestant, refs: list[str], each: int) -> None:
+    """Measure one of them; a peer that fails is named as failing and stops nobody else."""
+    try:
+        _measure(stand, taken, who, refs, each)
+    except (RuntimeError, CannotStart) as error:
+        if who.name.startswith(("ours", LIMIT.name)):
+            raise
+        taken.failure = f"FAILED: {error}"
+
+
+def _measure(stand: Stand, taken: Taken, who: Contestant, refs: list[str], each: int) -> None:
     with Leg(stand, who, refs, each) as leg:
         if each == EACH and who is not LIMIT:
             taken.paced.append(leg.measure(Phase(stand.seconds, rate=EVENTS)))
@@ -111,13 +123,13 @@ def _told(taken: Taken) -> str:
     lost, inverted = taken.faults()
     flood = f"{taken.per_second:,.0f}/s" if taken.flood else ""
     paced = f", paced {taken.median('server_us'):.1f} µs p99 {_ms(taken, 0.99)}" if taken.paced else ""
-    return f"{flood}{paced}, lost {lost}, inverted {inverted}"
+    return f"{taken.failure} {flood}{paced}, lost {lost}, inverted {inverted}".strip()
 
 
 def _beside(name: str, ours: Taken, peer: Taken | None, bar: Bar | None, limit: Taken | None) -> Row:
     pairs = list(zip(ours.flood, peer.flood if peer else [], strict=False))
     return Row(
-        name, "messages/s", ours.per_second, peer.per_second if peer else None,
+        name, "messages/s", ours.per_second, peer.per_second if peer and peer.flood else None,
         limit.flood[0].seen.per_second if limit else None, limit.flood[-1].seen.per_second if limit else None,
         losses=sum(ours.faults()), bar=bar,
         ratios=[one.seen.per_second / other.seen.per_second for one, other in pairs if other.seen.per_second],
@@ -127,13 +139,21 @@ def _beside(name: str, ours: Taken, peer: Taken | None, bar: Bar | None, limit: 
 def _paced(name: str, unit: str, ours: Taken, peer: Taken | None, bar: Bar) -> Row:
     pairs = list(zip(ours.paced, peer.paced if peer else [], strict=False))
     ratios = [one.server_us / other.server_us for one, other in pairs if other.server_us]
-    return Row(name, unit, ours.median("server_us"), peer.median("server_us") if peer else None, bar=bar, ratios=ratios)
+    return Row(
+        name,
+        unit,
+        ours.median("server_us"),
+        peer.median("server_us") if peer and peer.paced else None,
+        bar=bar,
+        ratios=ratios,
+    )
 
 
 def _memory(ours: Taken, peer: Taken | None) -> Row:
     pairs = list(zip(ours.memory_kib, peer.memory_kib if peer else [], strict=False))
+    theirs = median(peer.memory_kib) if peer and peer.memory_kib else None
     return Row(
-        "memory", "KiB a connection", median(ours.memory_kib), median(peer.memory_kib) if peer else None,
+        "memory", "KiB a connection", median(ours.memory_kib), theirs,
         bar=Bar(1.0, 0.8, at_most=True), ratios=[one / other for one, other in pairs if other],
     )  # fmt: skip
 
