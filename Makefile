@@ -1,8 +1,9 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
 # bench-live: everything live beside other servers, within ten minutes; ARGS="--quick" within one, or a target's name
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
+# drills: the relay killed fifty times under load, ARGS="relay --seeds 1-3 --mutant …" or ARGS="protocol --seeds 0-300"
 .DELETE_ON_ERROR:
-.PHONY: run test lint openapi bench bench-live soak clean lock browser npm nchan
+.PHONY: run test lint openapi bench bench-live soak drills clean lock browser npm nchan
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -39,6 +40,9 @@ bench-live: $(VENV)/.installed-dev $(VENV)/daphne/.installed $(VENV)/socketio/.i
 
 soak: $(VENV)/.installed-dev
 	@$(PY) -m tests.soak $(ARGS)
+
+drills: $(VENV)/.installed-dev
+	@$(PY) -m tests.drills $(ARGS)
 
 # after a change of requirements*.in: the same lock for every Python from 3.11 on
 lock: $(VENV)/.installed-dev

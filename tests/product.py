@@ -24,7 +24,7 @@ from config.local import envfile, places, processes
 
 STACK = [pytest.mark.stack, pytest.mark.timeout(180)]
 ONE_PRODUCT = ("tests/browser/", "tests/journeys/")
-ONE_AT_A_TIME = ("tests/local/test_whole.py", "tests/soak/")  # start and kill products of their own
+ONE_AT_A_TIME = ("tests/local/test_whole.py", "tests/soak/", "tests/drills/")  # start and kill products of their own
 START_SECONDS = 120
 NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
 
