@@ -22,13 +22,14 @@ def words(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--live", action="store_true", help=f"the targets {', '.join(LIVE)}, each in short legs")
     parser.add_argument("--quick", action="store_true", help="a look within a minute, too short to be quoted")
     parser.add_argument("--seconds", type=float, help="length of each leg (default 6, with --live 2)")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median ratio counts (default 3)")
+    parser.add_argument("--rounds", type=int, help="of which the median ratio counts (default 3, with --live 2)")
     parser.add_argument("--sockets", type=float, default=1.0, help="share of the sockets (default 1: 1,500 and 1,000)")
     parser.add_argument("--size", type=float, default=1.0, help="of the crowds of `money`, `books` (default 1: 3 M)")
     asked = parser.parse_args(given)
     if asked.quick:
         vars(asked).update(QUICK)
     asked.seconds = asked.seconds or (2.0 if asked.live else 6.0)
+    asked.rounds = asked.rounds or (2 if asked.live else 3)
     asked.targets = asked.targets or list(LIVE if asked.live else TARGETS)
     if unknown := set(asked.targets) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")

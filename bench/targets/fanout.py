@@ -18,6 +18,7 @@ GROUPS, EACH, CROWD = 500, 3, 1_000
 EVENTS = 1_000  # a second, in the leg that measures CPU and latency
 LIMIT = Contestant("limit", "bare", "plain", "/{topic}", lambda _stand: "")
 PEERS = (contestants.NCHAN_WS, contestants.PUBSUB, contestants.SOCKETIO, contestants.DAPHNE_DEFAULT)
+FAR_OFF = PEERS[1:]  # by so much that one round is enough
 BARS = {
     "nchan": ("fanout_nchan", Bar(0.6, 0.85)),
     "Channels pub/sub": ("fanout", Bar(6, 10)),
@@ -64,7 +65,7 @@ def run(stand: Stand) -> list[Row]:
     for number in range(stand.rounds):
         last = number == stand.rounds - 1
         for who in (LIMIT, *present, LIMIT):
-            if not (who is contestants.DAPHNE_DEFAULT and number):  # it is slow, and far off: once is enough
+            if not (number and who in FAR_OFF):
                 _leg(stand, taken.setdefault(who.name, Taken()), who, refs, EACH)
         for who in (ours, contestants.NCHAN_WS):
             if not who.absent():
