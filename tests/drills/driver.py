@@ -26,6 +26,7 @@ SELECT (SELECT count(*) FROM notifications_event WHERE position IS NULL),
         WHERE position < (SELECT max(position) FROM notifications_event)),
        (SELECT count(*) FROM notifications_parkedevent WHERE resolved_at IS NULL)
 """
+PROGRESS = "SELECT sum(position) FROM notifications_readercursor"
 PATIENCE = 20.0  # seconds for anything that must happen
 OTHERS = ("frozen leader", "postgres killed", "redis flushed", "redis killed", "live killed")
 
@@ -98,9 +99,11 @@ def _followers(ground, seed):
 
 
 def _until_level(ground, followers):
-    """Until nothing is left to do, or patience ends: then the verdict says what is missing."""
-    until = time.monotonic() + PATIENCE
+    """Until nothing is left to do, or nothing moves any more: then the verdict says what is missing."""
+    until, before = time.monotonic() + PATIENCE, None
     while time.monotonic() < until:
+        if (now := ground.rows(PROGRESS)) != before:  # on a busy machine readers have much to catch up with
+            until, before = time.monotonic() + PATIENCE, now
         if ground.rows(LEFT) == [(0, 0, 0)]:
             orders = {ref: row for ref, *row in ground.rows(history.ORDERS)}
             if not any(words for follower in followers for words in history._follower(follower, orders)):
