@@ -8,7 +8,7 @@ VERSION = b'"version":'
 SNAPSHOT = b'{"type":"snapshot"'
 RESYNC = b'{"type":"resync"'
 ERROR = b'{"type":"error"'
-PING, PONG = 0x89, 0x8A  # whole control frames of RFC 6455
+CLOSE, PING, PONG = 0x88, 0x89, 0x8A  # whole control frames of RFC 6455
 
 
 class Asked(Protocol):
@@ -100,7 +100,9 @@ class Watcher(asyncio.Protocol):
             if end > size:
                 break
             if data[at] == PING:
-                self.transport.write(bytes([PONG, 0x80, 0, 0, 0, 0]))
+                self.transport.write(bytes([PONG, 0x80 | length]) + bytes(4) + data[at + head : end])
+            elif data[at] == CLOSE:
+                self.crowd.fail(f"hung up on: {data[at + head : end]!r}")
             else:
                 self.text(data, at + head, end)
             at = end

@@ -200,10 +200,10 @@ def test_a_watcher_counts_what_is_late_or_twice_however_the_bytes_are_cut(piece)
     watcher = dialects.Lockstep(crowd, "order/ord_x", 0, 0)
     watcher.connection_made(WireForTests())
     stream = b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + told('{"type":"welcome"}')
-    stream += told('{"type":"snapshot","topic":"order/ord_x","version":3}') + b"\x89\x00"
+    stream += told('{"type":"snapshot","topic":"order/ord_x","version":3}') + b"\x89\x02ab"
     stream += b"".join(told(f'{{"topic":"order/ord_x","version":{n},"data":{"x" * 200}}}') for n in (4, 5, 5, 7, 6))
     for start in range(0, len(stream), piece):
         watcher.data_received(stream[start : start + piece])
     assert crowd.heard_versions == [4, 5, 5, 7, 6]
     assert (crowd.inverted, crowd.followed, watcher.version) == (2, 1, 7)
-    assert watcher.transport.sent[-1][0] == dialects.PONG
+    assert watcher.transport.sent[-1] == b"\x8a\x82" + bytes(4) + b"ab"
