@@ -69,7 +69,6 @@ def relay_drill(folder, *, kills, seed, mutant="", others=OTHERS):
         crowd = Crowd(ground.port, _followers(ground, seed))
         try:
             _Driver(ground, outcome, seed).storm(kills, others)
-            (folder / "stop").touch()
             ended = time.monotonic()
             _until_level(ground, crowd.followers)
             outcome.rest = time.monotonic() - ended
@@ -126,6 +125,10 @@ class _Driver:
         for act in acts:
             time.sleep(self.chance.uniform(0.05, 0.45))
             act()
+        time.sleep(1.0)  # screens are level, as far as they can be
+        self._aim("kill")  # and the last numbers are given and never told: nothing that comes later mends that
+        (self.ground.folder / "stop").touch()
+        self._did("aimed at the end")
 
     def _leader(self):
         """Name and process id of whoever leads and lives: a session outlives its killed process by a moment."""

@@ -20,7 +20,8 @@ def skip_failed():
 
     def publish(self, messages):
         try:
-            self._outlet.publish(messages)
+            if messages:
+                self._outlet.publish(messages)
         except Lost:
             self._counter -= len(messages)
 
