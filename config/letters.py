@@ -8,7 +8,7 @@ from collections.abc import Callable
 from notifications.letters.models import Letter
 from notifications.letters.office import Build, Office
 from notifications.outside.wake import Wake
-from orders.letters import again, endpoints, news
+from orders.letters import address, again, endpoints, news
 from orders.letters.people import Directory
 from payments import letters as money
 
@@ -20,8 +20,9 @@ LETTERS: dict[str, Build] = {
     "order.completed": news.completed,
     "refund.succeeded": money.returned,
     "webhook.failing": endpoints.failing,
+    address.KIND: address.asked,
 }
-STILL: dict[str, Callable[[Letter], bool]] = {again.KIND: again.is_still_true}
+STILL: dict[str, Callable[[Letter], bool]] = {again.KIND: again.is_still_true, address.KIND: address.is_still_asked}
 
 wake = Wake()
 office = Office(LETTERS, Directory(), STILL, wake)

@@ -12,7 +12,7 @@ SECRET_NAMES = re.compile(
 )
 PHONE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 API_KEY = re.compile(r"\blk_[\w-]{20,}")
-PRIVATE_LINK = re.compile(r"(/orders/[^/\s\"]+/g/)[^/\s\"]+")
+PRIVATE_LINK = re.compile(r"(/orders/[^/\s\"]+/g/|/letters/(?:email|no)/)[^/\s\"]+")
 HIDDEN = "…"
 
 

@@ -35,12 +35,23 @@ def digits_of(phone: str) -> str:
 
 
 class User(AbstractUser):
-    """A person: customer, shop staff, rider or support; what they may do follows from rows, not a role column."""
+    """A person: customer, shop staff, rider or support; what they may do follows from rows, not a role column.
+
+    `email` is an address that was confirmed from its own mailbox; `email_asked` waits for that, and nothing but the
+    confirmation goes there (orders/letters/address.py). `version` counts the events of the stream `account/usr_…`.
+    """
 
     public_id = models.CharField(max_length=24, unique=True, default=new_user_id, editable=False)
     phone_sealed = models.BinaryField(default=b"", blank=True)
     phone_index = models.BinaryField(max_length=32, null=True, blank=True, unique=True)
     language = models.CharField(max_length=10, default="en")
+    email_asked = models.EmailField(blank=True, default="")
+    version = models.PositiveIntegerField(default=0)
+
+    @property
+    def stream(self) -> str:
+        """The stream of its events."""
+        return f"account/{self.public_id}"
 
     @property
     def name(self) -> str:

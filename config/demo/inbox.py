@@ -30,7 +30,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if channel in CHANNEL:
         rows = rows.filter(channel=channel)
     page = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
-    names = dict(User.objects.filter(public_id__in={one.person for one in page}).values_list("public_id", "username"))
+    names = dict(User.objects.filter(public_id__in={one.account for one in page}).values_list("public_id", "username"))
     found = [_shown(one, names) for one in page]
     return render(
         request, "demo/inbox.html", {"rows": found, "page": page, "to": to, "channel": channel, "channels": CHANNEL}
@@ -53,7 +53,7 @@ def letter(request: HttpRequest, letter_id: str) -> HttpResponse:
 
 def _shown(one: Letter, names: dict[str, str]) -> dict[str, Any]:
     return {
-        "letter": one, "to": names.get(one.person, ""), "channel": CHANNEL[one.channel], "state": STATE[one.state],
+        "letter": one, "to": names.get(one.account, ""), "channel": CHANNEL[one.channel], "state": STATE[one.state],
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ class TooMany(Refusal):
 class Limit(NamedTuple):
     """`burst` calls at once, then `per_minute` a minute."""
 
-    per_minute: int
+    per_minute: float
     burst: int
 
 

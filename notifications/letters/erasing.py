@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from config.ground import clock
 from notifications.letters import preferences
-from notifications.letters.models import Letter, Preferences, PushSubscription
+from notifications.letters.models import ASKED, Letter, Preferences, PushSubscription
 
 KEPT = timedelta(days=30)
 BATCH = 500  # rows in one transaction
@@ -28,13 +28,14 @@ def forget(person: str) -> int:
     `person` is an account's public id, or `order/ord_…` for a guest. That an account once said yes to marketing stays
     as a record, followed by a no.
     """
+    theirs = Letter.objects.filter(person__in=[person, ASKED + person])
     with transaction.atomic():
         preferences.say(person, given=False, how="erased")
         PushSubscription.objects.filter(account=person).delete()
         Preferences.objects.filter(account=person).delete()
-        waiting = Letter.objects.filter(person=person, state=Letter.State.WAITING)
+        waiting = theirs.filter(state=Letter.State.WAITING)
         waiting.update(state=Letter.State.DROPPED, next_at=None, settled_at=clock.now(), why="erased")
-    return _erase(Letter.objects.filter(person=person))
+    return _erase(theirs)
 
 
 def _erase(letters: QuerySet[Letter]) -> int:

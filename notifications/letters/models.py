@@ -1,6 +1,7 @@
 """What is remembered of letters: each one with its tries, who wants which, and the browsers that take pushes.
 
-A person is a text: an account's public id (`usr_…`), or for a guest the stream of the order (`order/ord_…`).
+A person is a text: an account's public id (`usr_…`), for a guest the stream of the order (`order/ord_…`), or whoever
+reads an address that an account gave and nobody has confirmed yet (`asked/usr_…`).
 """
 
 from datetime import time
@@ -11,6 +12,8 @@ from django.db import models
 from django.db.models import Q
 
 from config.ground import clock, ids
+
+ASKED = "asked/"
 
 
 class Channel(models.TextChoices):
@@ -92,6 +95,11 @@ class Letter(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def account(self) -> str:
+        """The account it belongs to, also when it goes to an address that is not confirmed; a guest's stream."""
+        return self.person.removeprefix(ASKED)
 
     @property
     def ref(self) -> str:

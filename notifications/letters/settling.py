@@ -98,12 +98,12 @@ def _may_go(office: Office, letter: Letter, now: datetime) -> bool:
         and not preferences.wants(chosen, letter.about, letter.channel)
     ):
         return _drop(letter, "turned off in the preferences")
-    if letter.about != About.MARKETING:
-        return True
-    if not preferences.has_consent(letter.person):
+    if letter.about == About.MARKETING and not preferences.has_consent(letter.person):
         return _drop(letter, "consent was taken back")
     if still is not None and not still(letter):
         return _drop(letter, "not true any more")
+    if letter.about != About.MARKETING:
+        return True
     later = preferences.quiet_until(chosen, now)
     if later > now:
         Letter.objects.filter(pk=letter.pk, claims=letter.claims).update(next_at=later, why="quiet hours")

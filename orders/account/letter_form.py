@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications.letters import preferences
 from notifications.letters.models import About, Channel, Preferences
+from orders.letters import address
 from orders.people import User
 
 ROWS = {
@@ -38,7 +39,7 @@ class LettersForm(forms.Form):
     def __init__(self, data: Any, *, user: User, found: Preferences) -> None:
         self.user, self.found = user, found
         initial = {
-            "email": user.email, "marketing": preferences.has_consent(user.public_id),
+            "email": user.email_asked or user.email, "marketing": preferences.has_consent(user.public_id),
             "quiet_from": found.quiet_from, "quiet_to": found.quiet_to, "zone": found.zone,
         }  # fmt: skip
         super().__init__(data, initial=initial)
@@ -65,14 +66,13 @@ class LettersForm(forms.Form):
             raise forms.ValidationError(_("Choose a time zone of the list, such as Asia/Shanghai.")) from None
         return typed
 
-    def save(self) -> None:
-        """Keep all of it."""
+    def save(self) -> bool:
+        """Keep all of it; whether a letter goes out to confirm a new address. Raises TooMany, and keeps nothing."""
         given = self.cleaned_data
+        is_asked = address.ask(self.user, given["email"])
         choices = {str(about): [str(one) for one in COLUMNS if f"{about}.{one}" in self.data] for about in ROWS}
         preferences.save(
             self.user.public_id, choices, zone=given["zone"],
             quiet=(given["quiet_from"], given["quiet_to"]), marketing=given["marketing"],
         )  # fmt: skip
-        if given["email"] != self.user.email:
-            self.user.email = given["email"]
-            self.user.save(update_fields=["email"])
+        return is_asked

@@ -12,6 +12,8 @@ urlpatterns = [
     path("language/", views.language, name="language"),
     path("letters/", letters.letters, name="letters"),
     path("letters/no/<str:token>/", letters.unsubscribe, name="unsubscribe"),
+    path("letters/email/again/", letters.email_again, name="email_again"),
+    path("letters/email/<str:token>/", letters.email, name="email"),
     path("push/", push.on, name="push"),
     path("push/off/", push.off, name="push_off"),
 ]

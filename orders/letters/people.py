@@ -1,11 +1,12 @@
 """Who a letter is for, and where that person is reached: addresses are opened only when something is sent.
 
-An account is named by its public id, a guest by the stream of the order: `order/ord_…`.
+An account is named by its public id, a guest by the stream of the order: `order/ord_…`. `asked/usr_…` is whoever
+reads the address that an account gave and nobody has confirmed yet.
 """
 
 from typing import NamedTuple
 
-from notifications.letters.models import Channel
+from notifications.letters.models import ASKED, Channel
 from orders.order.models import Order
 from orders.people import PHONE_DIGITS, User, digits_of
 
@@ -35,9 +36,11 @@ class Directory:
         if person.startswith(GUEST):
             order = Order.objects.filter(public_id=person.removeprefix(GUEST)).first()
             return _mobile(order.recipient.get("phone", "")) if order and channel == Channel.SMS else ""
-        user = User.objects.filter(public_id=person, is_active=True).first()
+        user = User.objects.filter(public_id=person.removeprefix(ASKED), is_active=True).first()
         if user is None:
             return ""
+        if person.startswith(ASKED):
+            return user.email_asked if channel == Channel.EMAIL else ""
         return user.email if channel == Channel.EMAIL else _mobile(user.phone)
 
     def reaches(self, person: str, channel: str) -> bool:
@@ -45,7 +48,9 @@ class Directory:
         if person.startswith(GUEST):
             rows = Order.objects.filter(public_id=person.removeprefix(GUEST), phone_index__isnull=False)
             return channel == Channel.SMS and rows.exists()
-        users = User.objects.filter(public_id=person, is_active=True)
+        users = User.objects.filter(public_id=person.removeprefix(ASKED), is_active=True)
+        if person.startswith(ASKED):
+            return channel == Channel.EMAIL and users.exclude(email_asked="").exists()
         users = users.exclude(email="") if channel == Channel.EMAIL else users.filter(phone_index__isnull=False)
         return users.exists()
 

@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from notifications.letters.models import Letter
+from orders.letters.address import ask
 from orders.models import StaffAction
 from tests.letters.world import letters, read, send_mail
 
@@ -46,3 +47,13 @@ def test_not_again_while_it_waits_or_when_its_words_are_gone(desk, sent):
     Letter.objects.update(erased_at=sent.created_at, text="")
     assert desk.sam.post(address(sent), reason).status_code == 422
     assert not StaffAction.objects.exists()
+
+
+def test_the_link_that_confirms_an_address_is_not_shown(desk, cast):
+    assert ask(cast.ana, "ana@new.example")
+    read()
+    (letter,) = letters()
+    shown = desk.sam.get(address(letter)).content.decode()
+    assert "Somebody with an account" in shown
+    assert letter.link not in shown
+    assert "new.example" not in shown

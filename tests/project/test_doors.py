@@ -15,7 +15,8 @@ WHO = {
         storefront:home storefront:address storefront:card storefront:shop storefront:product
         storefront:price storefront:cart
         storefront:put storefront:set storefront:checkout storefront:bill storefront:orders
-        account:signin account:signup account:signout account:language account:unsubscribe storefront:worker
+        account:signin account:signup account:signout account:language account:unsubscribe account:email
+        storefront:worker
         demo:inbox demo:letter
         developers developers_client
         callbacks:wechat callbacks:alipay
@@ -27,7 +28,7 @@ WHO = {
         storefront:receipt storefront:proof storefront:key
         payments:pay payments:card payments:paid_check
     """,
-    SIGNED_IN: "merchant:home account:letters account:push account:push_off",
+    SIGNED_IN: "merchant:home account:letters account:email_again account:push account:push_off",
     SHOP: """
         merchant:board merchant:ticket merchant:switches merchant:switch merchant:order merchant:reject
         merchant:call_off merchant:sold_out merchant:step merchant:products merchant:new_product merchant:product
