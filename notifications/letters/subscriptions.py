@@ -71,6 +71,16 @@ def remove(account: str, endpoint: str) -> bool:
     return bool(rows.delete()[0])
 
 
+def end(public_id: str) -> bool:
+    """Forget the browser with this id, whoever it is kept for; whether there was one. It is the one that asks."""
+    return bool(PushSubscription.objects.filter(public_id=public_id).delete()[0])
+
+
+def is_kept(account: str, public_id: str) -> bool:
+    """Whether this browser takes the pushes of this account."""
+    return PushSubscription.objects.filter(account=account, public_id=public_id).exists()
+
+
 def opened(subscription: PushSubscription) -> Mapping[str, Any]:
     """`{endpoint, p256dh, auth}`, for sending now."""
     return dict(vault.unseal_json(subscription.sealed, _place(subscription.public_id)))

@@ -1,4 +1,8 @@
-"""Turning pushes on and off for the browser that one sits in front of, and the service worker that shows them."""
+"""Turning pushes on and off for the browser that one sits in front of, and the service worker that shows them.
+
+A cookie of the browser's own remembers which one it is: it outlives a visit as the subscription does, so signing out
+ends the pushes of this browser (orders/account/views.py) and of no other.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -15,6 +19,8 @@ from notifications.letters import subscriptions
 from orders.people import User
 
 PACE = Limit(10, 10)  # times a minute that one account may turn it on
+COOKIE = "push"
+YEAR_SECONDS = 31_536_000
 
 
 @require_POST
@@ -25,10 +31,14 @@ def on(request: HttpRequest) -> HttpResponse:
     given = [request.POST.get(name, "") for name in ("endpoint", "p256dh", "auth")]
     try:
         hold(f"push:{user.public_id}", PACE)
-        subscriptions.add(user.public_id, *given)
+        kept = subscriptions.add(user.public_id, *given)
     except Refusal as refusal:
         return JsonResponse(as_problem(refusal), status=refusal.status, content_type=MEDIA_TYPE)
-    return HttpResponse(status=204)
+    response = HttpResponse(status=204)
+    response.set_signed_cookie(
+        COOKIE, kept.public_id, salt=COOKIE, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=settings.SECURE
+    )
+    return response
 
 
 @require_POST
@@ -36,7 +46,14 @@ def on(request: HttpRequest) -> HttpResponse:
 def off(request: HttpRequest) -> HttpResponse:
     """Forget this browser. One that is not known, or another account's, is no news."""
     subscriptions.remove(_person(request).public_id, request.POST.get("endpoint", ""))
-    return HttpResponse(status=204)
+    response = HttpResponse(status=204)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def browser_of(request: HttpRequest) -> str:
+    """The public id of the subscription of the browser that asks; empty when it has none, or made one up."""
+    return str(request.get_signed_cookie(COOKIE, default="", salt=COOKIE))
 
 
 @require_GET

@@ -15,6 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from config.ground.limits import Limit, hold
+from notifications.letters import subscriptions
+from orders.account import push
 from orders.account.forms import SignInForm, SignUpForm
 from orders.people import ShopStaff, User
 
@@ -75,9 +77,12 @@ def signup(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def signout(request: HttpRequest) -> HttpResponse:
-    """Forget this visit: account, cart, address and private links."""
+    """Forget this visit: account, cart, address and private links; this browser is told of no order any more."""
+    subscriptions.end(push.browser_of(request))
     logout(request)
-    return redirect("storefront:home")
+    response = redirect("storefront:home")
+    response.delete_cookie(push.COOKIE)
+    return response
 
 
 @require_POST

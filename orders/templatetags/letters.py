@@ -6,7 +6,9 @@ from django import template
 from django.conf import settings
 from django.template import Context
 
+from notifications.letters import subscriptions
 from notifications.letters.push import public_key
+from orders.account import push
 from orders.people import User
 
 register = template.Library()
@@ -18,4 +20,5 @@ def push_switch(context: Context) -> dict[str, Any]:
     user = context.get("user")
     if not settings.PUSH or not isinstance(user, User):
         return {}
-    return {"account": user.public_id, "key": public_key(), "csrf_token": context.get("csrf_token")}
+    is_on = subscriptions.is_kept(user.public_id, push.browser_of(context["request"]))
+    return {"is_shown": True, "is_on": is_on, "key": public_key(), "csrf_token": context.get("csrf_token")}

@@ -93,6 +93,12 @@ def test_a_push_becomes_a_notice_in_the_real_browser_and_only_after_a_press(prod
     ana.sees("Turn on notices")
     assert product.rows("SELECT host FROM notifications_pushsubscription") == []
 
+    ana.presses("Turn on notices")
+    ana.sees("This browser is told.")
+    ana.page.locator("form[action='/account/signout/']").evaluate("(form) => form.submit()")
+    ana.page.wait_for_url(f"{product.address}/")
+    assert product.rows("SELECT host FROM notifications_pushsubscription") == []
+
 
 def _deliver(window, origin, data):
     """As the push service would, through the browser's own debugging door."""

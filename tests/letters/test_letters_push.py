@@ -233,6 +233,24 @@ def test_nobody_takes_or_removes_another_accounts_browser(cast):
     assert Client().post("/account/push/", {"endpoint": endpoint}).status_code == 302
 
 
+def test_signing_out_ends_the_pushes_of_this_browser_and_of_no_other(cast):
+    ours, other = Client(), Client()
+    for number, client in enumerate((ours, other)):
+        client.force_login(cast.ana)
+        told_us = {"endpoint": f"https://push.example/{number}", **Browser().keys}
+        assert client.post("/account/push/", told_us).status_code == 204
+    assert "data-is-on" in ours.get("/account/letters/").content.decode()
+    assert ours.cookies["push"]["httponly"]
+    ours.post("/account/signout/")
+    (left,) = PushSubscription.objects.all()
+    assert subscriptions.opened(left)["endpoint"] == "https://push.example/1"
+    ours.force_login(cast.ana)
+    assert "data-is-on" not in ours.get("/account/letters/").content.decode()  # told by the server, not remembered
+    ours.cookies["push"] = left.public_id  # a cookie that we did not sign
+    ours.post("/account/signout/")
+    assert PushSubscription.objects.count() == 1
+
+
 def test_an_account_has_so_many_browsers_and_the_first_makes_room(cast):
     for number in range(subscriptions.MOST + 2):
         subscriptions.add(cast.ana.public_id, f"https://push.example/{number}", **Browser().keys)

@@ -1,7 +1,6 @@
 /* [data-push]: turns pushes on for this browser, asks for permission only when pressed, and turns them off again. */
 
 const box = document.querySelector("[data-push]");
-const MINE = "push-account"; // whose letters this browser shows: one browser, one account
 
 function says(word) {
   box.querySelector("[data-push-says]").textContent = box.querySelector(`[data-push-word="${word}"]`).content.textContent;
@@ -43,7 +42,6 @@ async function turnOn() {
   const made = (await subscription()) ?? (await registration.pushManager.subscribe(wanted));
   const { endpoint, keys } = made.toJSON();
   await tell(box.dataset.on, { endpoint, p256dh: keys.p256dh, auth: keys.auth });
-  localStorage.setItem(MINE, box.dataset.account);
   says("on");
 }
 
@@ -53,7 +51,6 @@ async function turnOff() {
     await tell(box.dataset.off, { endpoint: made.endpoint });
     await made.unsubscribe();
   }
-  localStorage.removeItem(MINE);
   says("ready");
 }
 
@@ -73,11 +70,10 @@ function onPress(selector, work) {
 }
 
 async function begin() {
-  const isMine = localStorage.getItem(MINE) === box.dataset.account;
   if (Notification.permission === "denied") {
     says("denied");
   } else {
-    says(isMine && (await subscription()) ? "on" : "ready");
+    says("isOn" in box.dataset && (await subscription()) ? "on" : "ready"); // the server knows whose it is
   }
 }
 
