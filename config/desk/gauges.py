@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from config.ground.word import Word
 from notifications.analytics import writing
-from notifications.models import AnalyticsState, Event, Leadership, ParkedEvent, ReaderCursor
+from notifications.models import AnalyticsState, Event, Leadership, Letter, ParkedEvent, ReaderCursor
 from orders import services as orders
 from orders.order.models import Order
 from orders.order.states import RUNNING
@@ -29,6 +29,8 @@ SLOW_NUMBERING = timedelta(seconds=5)
 SLOW_APPLYING = timedelta(seconds=30)  # the clock repairs it within that time
 FAR_BEHIND = 1_000  # events; a reader does more than that in a second
 GIVEN_TIME = 3  # failures of the export's store, which are about two minutes
+SLOW_SENDING = timedelta(minutes=5)  # a letter is claimed within a second of being due
+DAY = timedelta(days=1)
 TENTHS_BELOW = 10  # seconds
 NAMED = 3  # pools that the gauge names
 
@@ -65,6 +67,7 @@ def read(now: datetime) -> list[Gauge]:
         readers_behind,
         parked_events,
         export_behind,
+        letters_waiting,
         refunds_held_up,
         open_differences,
         late_bills,
@@ -156,6 +159,19 @@ def export_behind(now: datetime) -> Gauge:
         return Gauge(title, behind, unit, HIGH if state.tries >= GIVEN_TIME else WATCH, says)
     says = _("at %(position)s of the log") % {"position": f"{state.position:,}"}
     return Gauge(title, behind, unit, USUAL if behind < FAR_BEHIND else WATCH, says + until)
+
+
+def letters_waiting(now: datetime) -> Gauge:
+    """Letters that are to be sent, those held until a later hour among them, and those given up in the last day."""
+    rows = Letter.objects.filter(state=Letter.State.WAITING).aggregate(n=Count("pk"), oldest=Min("next_at"))
+    given_up = Letter.objects.filter(state=Letter.State.GIVEN_UP, settled_at__gt=now - DAY).count()
+    is_due = rows["oldest"] is not None and rows["oldest"] < now
+    late = is_due and now - rows["oldest"] > SLOW_SENDING
+    says = _("given up in the last day: %(n)s") % {"n": given_up}
+    if is_due:
+        says = f"{says} · {_('oldest due')} {_age(now, rows['oldest'])}"
+    word = HIGH if late else WATCH if given_up else USUAL
+    return Gauge(_("Letters waiting"), rows["n"], _("letters"), word, says)
 
 
 def refunds_held_up(now: datetime) -> Gauge:

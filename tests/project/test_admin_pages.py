@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from config.desk import gauges
 from config.ground import clock
-from notifications.models import Event, Leadership, ParkedEvent
+from notifications.models import Event, Leadership, Letter, ParkedEvent
 from orders.models import Order
 from payments.models import Attempt, Run
 
@@ -154,6 +154,24 @@ def test_calls_for_a_person_when_something_is_stuck(make_order):
     assert gauge("Parked events").is_hot
     assert not gauge("Log lag").is_hot  # half a second old
     assert gauges.log_lag(clock.now() + timedelta(seconds=8)).is_hot
+
+
+def test_letters_that_nobody_sends_call_for_a_person_and_those_given_up_are_counted():
+    """One held until a later hour is usual; one that was due a while ago is not."""
+    now = clock.now()
+    facts = {"person": "usr_x", "channel": "EMAIL", "kind": "k", "about": "ORDER", "stream": "order/ord_x"}
+    Letter.objects.create(**facts, position=1, language="en", next_at=now + timedelta(hours=8))
+    assert (gauge("Letters waiting").value, gauge("Letters waiting").word) == (1, gauges.USUAL)
+    for position, age in enumerate((2, 30), 2):
+        Letter.objects.create(
+            **facts, position=position, language="en", state="GIVEN_UP", settled_at=now - timedelta(hours=age)
+        )
+    assert gauge("Letters waiting").word is gauges.WATCH
+    assert gauge("Letters waiting").says == "given up in the last day: 1"
+    Letter.objects.create(**facts, position=4, language="en", next_at=now - timedelta(minutes=6))
+    assert gauge("Letters waiting").is_hot
+    assert gauge("Letters waiting").value == 2
+    assert gauge("Letters waiting").says.endswith("oldest due 6 min ago")
 
 
 def test_counts_what_runs(make_order):
