@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from config.ground import clock
 from config.ground.figures import decimal
 from config.local.places import PROJECT
+from config.local.processes import wait_until
 from tests.product import STACK
 from tests.windows import signs_in, tab
 
@@ -55,6 +56,7 @@ PAGES = {
     "order-cancel": ("mei", "/orders/{paid}/cancel/"),
     "developers": ("", "/developers/"),
     "letters": ("mei", "/account/letters/"),
+    "letters-confirm": ("", "{confirms}"),
     "demo-inbox": ("", "/demo/inbox/"),
     "signin": ("", "/account/signin/"),
     "signup": ("", "/account/signup/"),
@@ -98,6 +100,7 @@ PAGES = {
     "admin-payments": ("sam", "/admin/payments/attempt/"),
     "admin-webhooks": ("sam", "/admin/notifications/endpoint/"),
     "admin-letters": ("sam", "/admin/notifications/letter/"),
+    "admin-letter": ("sam", "/admin/notifications/letter/{letter}/change/"),
     "admin-shops": ("sam", "/admin/orders/shop/"),
     "nowhere": ("", "/no/such/page/"),
 }
@@ -134,7 +137,7 @@ def places(world, desks):
     pool = made.product.rows("SELECT public_id FROM orders_keypool ORDER BY id LIMIT 1")
     day = f"{clock.now().astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d}"
     known = {"noodles": noodles, "pool": pool[0][0], "day": day, "hand_in": hands_in(made, desks("rosa"))}
-    return vars(world.orders) | vars(world.shops) | known
+    return vars(world.orders) | vars(world.shops) | known | asks_for_an_address(made.product, desks("mei"))
 
 
 def hands_in(made, rosa):
@@ -149,6 +152,20 @@ def hands_in(made, rosa):
     rosa.presses("Close the shift")
     rosa.complaints.clear()
     return made.product.rows("SELECT public_id FROM payments_handin ORDER BY id DESC LIMIT 1")[0][0]
+
+
+def asks_for_an_address(product, mei):
+    """Mei types a new e-mail address and does not confirm it yet: the way to that page, and one letter's row."""
+    mei.goes_to("/account/letters/")
+    mei.writes("E-mail address", "mei.lin@new.example")
+    mei.presses("Keep this")
+    mei.sees("mei.lin@new.example is not confirmed yet")
+    mei.complaints.clear()
+    links = "SELECT link FROM notifications_letter WHERE kind = 'account.email_asked'"
+    assert wait_until(lambda: product.rows(links), seconds=30)
+    sent = "SELECT id FROM notifications_letter WHERE state = 'SENT' ORDER BY id LIMIT 1"
+    assert wait_until(lambda: product.rows(sent), seconds=30)
+    return {"confirms": "/" + product.rows(links)[0][0].split("/", 3)[3], "letter": product.rows(sent)[0][0]}
 
 
 @pytest.mark.parametrize("name", PAGES)
