@@ -38,7 +38,7 @@ class NotAgain(Refusal):
 class LetterAdmin(ReadOnlyAdmin):
     """Letters to everybody, newest first; the page of one has its tries and the one repair."""
 
-    list_display = ["public_id", "created_at", "kind", "channel", "person", "state", "tries", "why", "next_at"]
+    list_display = ["public_id", "created_at", "kind", "channel", "person", "state", "why"]
     list_filter = [
         ("state", ChoicesDropdownFilter), ("channel", ChoicesDropdownFilter), ("about", ChoicesDropdownFilter),
         ("created_at", RangeDateTimeFilter),
