@@ -26,7 +26,7 @@ from config.local.places import CannotStart
 from tests.drills.driver import relay_drill
 
 STATE = places.PROJECT / ".lockstep" / "drills"
-MUTANTS = ("mark_before_send", "skip_failed", "reads_on_after_the_last_id")  # a test compares with mutants.py
+MUTANTS = ("mark_before_send", "reads_on_after_the_last_id")  # a test compares with mutants.py
 
 
 def main():
