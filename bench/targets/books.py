@@ -19,11 +19,12 @@ from bench.report import Row
 from bench.stand import Stand
 from config.ground import clock
 from orders.models import Shop
+from orders.span import Span
 from payments import ledger
 from payments.ledger import Movement
 from payments.models import LedgerEntry
 from payments.statements.file import file_of
-from payments.statements.reading import Span, days, lines, statement
+from payments.statements.reading import days, lines, statement
 
 ENTRIES: Final = 1_500_000
 SHOPS: Final = 200  # one of them large; 199 and 10 have no common factor, so each of the others gets its share

@@ -24,8 +24,9 @@ from notifications.analytics import writing
 from notifications.analytics.models import AnalyticsFile, AnalyticsState, name_of
 from notifications.analytics.parquet import WRITTEN
 from orders.models import Shop, User
+from orders.span import Span
 from orders.statistics.figures import read
-from orders.statistics.questions import QUESTIONS, Span, asking, today
+from orders.statistics.questions import QUESTIONS, asking, today
 
 EVENTS: Final = 1_000_000
 REAL: Final = 60_000  # events that are written from the database, five of each order

@@ -15,9 +15,10 @@ from notifications.analytics.store import StoreAway
 from notifications.analytics.writing import the_store
 from orders.catalog.models import Shop
 from orders.merchant.door import owned
+from orders.span import Span
 from orders.statistics import charts
 from orders.statistics.figures import Told, read
-from orders.statistics.questions import LONGEST, Span, today
+from orders.statistics.questions import LONGEST, today
 
 RANGES = {"today": 1, "7": 7, "30": 30}  # name in the address → days up to today
 USUAL = "7"

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from config.ground.word import Word
 from notifications.analytics.reading import complete_until
 from notifications.analytics.store import Store
-from orders.statistics.questions import Asking, Span, asking
+from orders.span import Span
+from orders.statistics.questions import Asking, asking
 from orders.words import CANCEL
 
 

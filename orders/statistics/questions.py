@@ -6,8 +6,7 @@ shop (facts.py says what the columns mean), and says in its head what it gives.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from config.ground import clock
 from notifications.analytics.reading import Extract, extract
 from notifications.analytics.store import Store
 from orders.catalog.models import Shop
+from orders.span import Span
 from orders.statistics.facts import ORDER_FACTS
 
 MOST_GOODS = 10
@@ -23,35 +23,6 @@ QUESTIONS = {
     path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("queries/*.sql"))
 }
 ASKED = frozenset(ORDER_FACTS.schema) - {"data", "stream", "event", "version", "order_id", "currency", "trade"}
-
-
-@dataclass(frozen=True)
-class Span:
-    """Days of a shop's zone, both inclusive."""
-
-    shop: Shop
-    first: date
-    last: date
-
-    @property
-    def start(self) -> datetime:
-        """Its first moment."""
-        return datetime.combine(self.first, time.min, tzinfo=self.shop.tz)
-
-    @property
-    def end(self) -> datetime:
-        """The first moment after it."""
-        return datetime.combine(self.last + timedelta(days=1), time.min, tzinfo=self.shop.tz)
-
-    @property
-    def days(self) -> int:
-        """How many."""
-        return (self.last - self.first).days + 1
-
-    @property
-    def before(self) -> "Span":
-        """As many days, just before."""
-        return Span(self.shop, self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
 
 class Asking:

@@ -16,8 +16,9 @@ from orders.api import shapes
 from orders.api.asking import View, principal
 from orders.models import Shop
 from orders.people import ShopStaff
+from orders.span import Span
 from payments.models import LedgerEntry
-from payments.statements.reading import PAGE, Line, Span, lines, statement
+from payments.statements.reading import PAGE, Line, lines, statement
 
 MOST_DAYS = 366
 MOST_LINES = 500

@@ -12,10 +12,10 @@ from django.views.decorators.http import require_safe
 from config.ground import clock
 from orders.catalog.models import Shop
 from orders.merchant.door import owned
+from orders.span import Span
 from payments.models import LedgerEntry
 from payments.statements import reading as statements
 from payments.statements.file import COLUMNS, file_of
-from payments.statements.reading import Span
 from payments.statements.words import KIND, WAY
 
 LONGEST = 7  # letters of a month, 2026-11

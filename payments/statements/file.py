@@ -19,7 +19,8 @@ from datetime import tzinfo
 
 from config.ground.figures import decimal
 from config.ground.sheets import plain
-from payments.statements.reading import Line, Span, every_line
+from orders.span import Span
+from payments.statements.reading import Line, every_line
 
 BOM = "\ufeff"
 COLUMNS = ("time", "order", "order_id", "kind", "way", "amount", "till", "currency", "reference")

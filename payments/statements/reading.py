@@ -7,13 +7,14 @@ has; cash taken at the counter is in both.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 
 from orders.models import Order, Shop, Trade
+from orders.span import Span
 from payments import ledger
 from payments.models import LedgerAccount, LedgerEntry, LedgerPosting
 
@@ -27,25 +28,6 @@ KINDS = {
     LedgerEntry.Kind.FEE: "fee",
     LedgerEntry.Kind.CASH: "cash",
 }
-
-
-@dataclass(frozen=True)
-class Span:
-    """Days of a shop, both inclusive."""
-
-    shop: Shop
-    first: date
-    last: date
-
-    @property
-    def start(self) -> datetime:
-        """Its first moment."""
-        return datetime.combine(self.first, time.min, tzinfo=self.shop.tz)
-
-    @property
-    def end(self) -> datetime:
-        """The first moment after it."""
-        return datetime.combine(self.last + timedelta(days=1), time.min, tzinfo=self.shop.tz)
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from orders import services
 from orders.actors import SYSTEM, as_merchant, as_rider
 from orders.models import Order, OrderLine, Stock
 from orders.services import Item
+from orders.span import Span
 from orders.statistics.facts import ORDER_FACTS, SAID
-from orders.statistics.questions import QUESTIONS, Span, asking
+from orders.statistics.questions import QUESTIONS, asking
 from payments import refunds, settle
 from payments.gateways.base import RefundSeen, Seen
 from payments.models import Attempt, Refund

@@ -11,6 +11,7 @@ from django.db import transaction
 from config.ground.sheets import plain
 from orders import services as orders
 from orders.actors import SYSTEM, as_merchant, as_rider
+from orders.span import Span
 from payments import ledger
 from payments.cash.in_hand import pocket, till
 from payments.ledger import Movement
@@ -18,7 +19,7 @@ from payments.models import Attempt, LedgerEntry, LedgerPosting
 from payments.services import collect_cash, hand_in_cash, receive_cash, request_refund
 from payments.statements import reading as statements
 from payments.statements.file import BOM, COLUMNS, cells, file_of
-from payments.statements.reading import Line, Span
+from payments.statements.reading import Line
 from tests.payments.paying import fresh
 from tests.payments.test_returns import all_back, pay
 

@@ -14,7 +14,8 @@ from notifications.analytics.reading import TooBusy, complete_until
 from notifications.analytics.store import StoreAway
 from notifications.analytics.writing import the_store
 from orders.models import Shop
-from orders.statistics.questions import LONGEST, QUESTIONS, Span, asking, today
+from orders.span import Span
+from orders.statistics.questions import LONGEST, QUESTIONS, asking, today
 
 
 class Command(BaseCommand):
