@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Max
 
 from config.ground import clock
-from notifications.live.asgi import Message
+from notifications.live.asgi import for_many
 from notifications.live.connection import Connection
 from notifications.live.feed import Feed
 from notifications.live.person import People
@@ -189,7 +189,7 @@ class Hub:
         room = self._rooms.get(topic)
         if room is None:
             return 0
-        frame: Message = {"type": "websocket.send", "text": body.decode()}
+        frame = for_many(body)
         self._remember(position, body)
         sent = 0
         for role, followers in list(room.items()):

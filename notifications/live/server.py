@@ -11,8 +11,12 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.protocol import State
+
+from notifications.live.asgi import WIRE
 
 HEAD_SECONDS = 10.0  # from the first byte awaited to the end of a request's head
 HEAD_BYTES = 32_768  # fifty topics and all cookies, several times
@@ -84,6 +88,16 @@ class Http(HttpToolsProtocol):
 
 class Socket(WebSocketsSansIOProtocol):
     """Answers a handshake that cannot be read, and keeps nothing for somebody who takes nothing."""
+
+    async def send(self, message: Any) -> None:
+        """Write what the hub framed for many sockets as it is; all else, and any doubt, goes uvicorn's own way."""
+        frame = message.get(WIRE)
+        if frame is None or not self.writable.is_set() or not self.handshake_complete or self.close_sent:
+            await super().send(message)
+        elif self.disconnected or self.conn.state is not State.OPEN:
+            raise ClientDisconnected
+        else:
+            self.transport.write(frame)
 
     def data_received(self, data: bytes) -> None:
         """Take a piece. An address too long, too many heads: uvicorn would say nothing, and stumble when it stops."""

@@ -8,7 +8,9 @@ from contextlib import suppress
 import pytest
 from django.db import connection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
+from notifications.live.asgi import WIRE, for_many
 from notifications.live.protocol import SUBSCRIPTIONS
 from notifications.log import wire
 from notifications.models import Event
@@ -323,3 +325,12 @@ def test_tells_clients_before_it_goes(visit, live):
     line = next(iter(live.hub.connections))
     line.closing.get_loop().call_soon_threadsafe(live.hub.send_off, 4_000)
     assert ana.hear() == {"type": "reconnect", "within_ms": 4_000}
+
+
+@pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536])
+def test_what_many_sockets_get_is_framed_as_the_library_would(size):
+    text = b"x" * size
+    message = for_many(text)
+    assert message["text"] == text.decode()
+    theirs = Frame(Opcode.TEXT, text).serialize(mask=False)
+    assert message.get(WIRE) == (theirs if size < 65_536 else None)
