@@ -36,8 +36,7 @@ def test_ana_finds_the_completion_mail_in_the_demos_inbox(product, window, story
     letter = ana.page.locator("[data-letter]", has_text=re.compile("is completed")).filter(
         has=ana.page.locator(f'a[href*="{order}"]')
     )
-    _looks_again_until(ana, letter)
-    expect(letter.get_by_text("Sent", exact=True)).to_be_visible()
+    _looks_again_until(ana, letter.get_by_text("Sent", exact=True))
     letter.get_by_text("Read it").click()
     expect(letter.get_by_text("It was handed over at your door.")).to_be_visible()
     receipt = letter.locator(f'a[href*="/orders/{order}/receipt/"]')
