@@ -56,9 +56,12 @@ def reach(letter: Letter) -> str:
 
 
 def payload(letter: Letter) -> bytes:
-    """What the service worker reads: words and a page of ours, and which earlier notice it replaces."""
+    """What the service worker reads: words and a page of ours, and which earlier notice it replaces (never a later)."""
     path = letter.link.removeprefix(settings.PUBLIC_URL) or "/"
-    said = {"title": letter.subject, "body": letter.text, "path": path, "tag": letter.stream, "lang": letter.language}
+    said = {
+        "title": letter.subject, "body": letter.text, "path": path, "lang": letter.language,
+        "tag": letter.stream, "position": letter.position,
+    }  # fmt: skip
     return json.dumps(said, ensure_ascii=False).encode()
 
 

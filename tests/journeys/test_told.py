@@ -76,13 +76,16 @@ def test_a_push_becomes_a_notice_in_the_real_browser_and_only_after_a_press(prod
         "body": "Order 7",
         "path": f"/orders/{order}/receipt/",
         "tag": f"order/{order}",
+        "position": 7,
     }
     _deliver(ana, product.address, json.dumps(said))
     assert _pressed(ana) == f"{product.address}/orders/{order}/receipt/"
     _deliver(ana, product.address, json.dumps(said))
-    _deliver(ana, product.address, json.dumps(said | {"title": "It is on its way", "path": "https://evil.example/x"}))
+    later = {"title": "It is on its way", "path": "https://evil.example/x", "position": 9}
+    _deliver(ana, product.address, json.dumps(said | later))
+    _deliver(ana, product.address, json.dumps(said | {"title": "It is ready", "position": 8}))
     notices = _notices(ana, lambda found: found and found[0]["title"] == "It is on its way")
-    assert len(notices) == 1  # the newer took the place of the older
+    assert len(notices) == 1  # the newer took the place of the older, and the one that came late did not
     assert notices[0]["url"] == f"{product.address}/"  # never to somebody else's page
     _deliver(ana, product.address, "no JSON at all")
     titles = {one["title"] for one in _notices(ana, lambda found: len(found) == 2)}

@@ -1,6 +1,7 @@
 /* The service worker of the whole address: shows a push as a notice, and opens its page when it is pressed. */
 
-const WORDLESS = { title: "Lockstep", body: "", path: "/orders/", tag: "lockstep", lang: "en" };
+const ICON = "/static/shared/mark.svg";
+const WORDLESS = { title: "Lockstep", body: "", path: "/orders/", tag: "lockstep", lang: "en", position: 0 };
 
 /* What was pushed; a message that cannot be read is still shown, or the browser shows one of its own. */
 function read(data) {
@@ -21,18 +22,27 @@ self.addEventListener("install", () => self.skipWaiting());
 
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
+let showing = Promise.resolve(); // one after the other: of two that come at once the older must not win
+
 self.addEventListener("push", (event) => {
-  const said = read(event.data);
-  const shown = self.registration.showNotification(String(said.title), {
-    body: String(said.body),
-    lang: said.lang === "zh-hans" ? "zh-Hans" : "en",
-    tag: String(said.tag), // newer news of the same order takes the place of the older
-    renotify: true,
-    icon: "/static/shared/mark.svg",
-    data: { url: address(said.path) },
-  });
+  const shown = showing.then(() => show(read(event.data)));
+  showing = shown.catch(() => {}); // one that fails holds up no other
   event.waitUntil(shown);
 });
+
+/* Newer news of the same order takes the place of the older; older news that comes late shows the newer again. */
+async function show(said) {
+  const tag = String(said.tag);
+  const [there] = await self.registration.getNotifications({ tag });
+  const isLate = there !== undefined && there.data.position > said.position;
+  const { title, body, lang, data } = isLate ? there : noticeOf(said);
+  await self.registration.showNotification(title, { body, lang, tag, data, renotify: !isLate, icon: ICON });
+}
+
+function noticeOf({ title, body, lang, path, position }) {
+  const data = { url: address(path), position: Number(position) || 0 };
+  return { title: String(title), body: String(body), lang: lang === "zh-hans" ? "zh-Hans" : "en", data };
+}
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
