@@ -1,7 +1,7 @@
 """Products with one behaviour taken away. A soak that cannot tell one of them from the real one proves nothing.
 
 `python -m tests.soak --mutant NAME` runs the house with that mutant; product.py applies it before the fork. Each names
-the proofs (proofs.py) of which at least one must break.
+the proofs (proofs.py) of which at least one must break, and the scenes (scenes.py) in which it shows.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,12 @@ from payments.refunds import pushing
 
 
 class Mutant(NamedTuple):
-    """What it does wrong, how to make it so, which proofs may tell."""
+    """What it does wrong, how to make it so, which proofs may tell, when it happens."""
 
     what: str
     apply: Callable[[], None]
     killed_by: frozenset[str]
+    shows_when: tuple[str, ...]
 
 
 def _ignore_late_notice() -> None:
@@ -85,13 +86,43 @@ def _forged_believed() -> None:
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
-    "ignore_late_notice": Mutant("late money is ignored", _ignore_late_notice, frozenset({"the gateways agree"})),
-    "no_active_query": Mutant("no gateway is asked", _no_active_query, frozenset({"the gateways agree"})),
-    "no_hourly_repair": Mutant("nothing repairs the gap", _no_hourly_repair, frozenset({"all money is applied"})),
-    "amount_not_compared": Mutant(
-        "another amount is good too", _amount_not_compared, frozenset({"paid is what was asked"})
+    "ignore_late_notice": Mutant(
+        "late money is ignored",
+        _ignore_late_notice,
+        frozenset({"the gateways agree"}),
+        ("pays after an acknowledged close",),
     ),
-    "closed_terminal": Mutant("closed stays closed", _closed_terminal, frozenset({"the gateways agree"})),
-    "new_refund_number": Mutant("a refund changes its number", _new_refund_number, frozenset({"the gateways agree"})),
-    "forged_believed": Mutant("forgeries are believed", _forged_believed, frozenset({"forgeries are refused"})),
+    "no_active_query": Mutant(
+        "no gateway is asked",
+        _no_active_query,
+        frozenset({"the gateways agree"}),
+        ("pays, nobody says so, and who asks dies",),
+    ),
+    "no_hourly_repair": Mutant(
+        "nothing repairs the gap",
+        _no_hourly_repair,
+        frozenset({"all money is applied"}),
+        ("pays, nobody says so, and who asks dies",),
+    ),
+    "amount_not_compared": Mutant(
+        "another amount is good too",
+        _amount_not_compared,
+        frozenset({"paid is what was asked"}),
+        ("pays another amount",),
+    ),
+    "closed_terminal": Mutant(
+        "closed stays closed",
+        _closed_terminal,
+        frozenset({"the gateways agree"}),
+        ("pays after an acknowledged close",),
+    ),
+    "new_refund_number": Mutant(
+        "a refund changes its number",
+        _new_refund_number,
+        frozenset({"the gateways agree"}),
+        ("pays, then cancels", "is rejected by the shop"),
+    ),
+    "forged_believed": Mutant(
+        "forgeries are believed", _forged_believed, frozenset({"forgeries are refused"}), ("pays", "is served")
+    ),
 }

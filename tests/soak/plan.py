@@ -6,7 +6,7 @@ meets all of them; the others are drawn by weight.
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -44,10 +44,10 @@ class Script:
     rare: int = -1  # it wants all keys of this pool, so that none can take the place of a spoilt one
 
 
-def draw_plan(orders: int, seed: int) -> list[Script]:
-    """Write so many scripts; the same seed writes the same ones."""
+def draw_plan(orders: int, seed: int, scenes: Collection[str] = SCENES) -> list[Script]:
+    """Write so many scripts of these scenes; the same seed writes the same ones."""
     dice = random.Random(f"soak:{seed}")
-    names = [*SCENES, *dice.choices([*SCENES], [scene.weight for scene in SCENES.values()], k=orders)][:orders]
+    names = [*scenes, *dice.choices([*scenes], [SCENES[name].weight for name in scenes], k=orders)][:orders]
     dice.shuffle(names)
     return _scripts(names, dice, 0, GAP, itertools.count())
 
