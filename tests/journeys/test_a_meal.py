@@ -6,6 +6,13 @@ from tests.product import STACK
 
 pytestmark = STACK
 
+# the list of jobs has changed; done when it has asked to be fetched again
+NEWS = """new Promise(asked => {
+    const jobs = document.querySelector("#jobs");
+    jobs.addEventListener("htmx:confirm", asked, {once: true});
+    jobs.dispatchEvent(new CustomEvent("lockstep:changed"));
+}).then(() => {})"""
+
 
 def test_a_meal_from_the_first_click_to_the_door(product, window, story):
     """What one person does, the others see happen, each in the words made for them."""
@@ -72,8 +79,9 @@ def bruno_cooks_while_ana_watches(bruno, ana, order, story):
 
 
 def ravi_takes_the_job(ravi, ana, bruno, order, story):
-    """One press; both others see who is coming. He collects with the code that the ticket shows."""
+    """One press, though the list changes under it; both others see who is coming. The ticket shows him the code."""
     ravi.goes_to("/rider/")
+    ravi.page.route("**/claim/", lambda route: [ravi.page.evaluate(NEWS), route.continue_()])
     ravi.page.locator(f"#take-{order}").click()
     ana.sees("Rider on the way to the shop", inside="#status")
     ana.sees("Ravi", inside=".courier")

@@ -149,8 +149,10 @@ from config.local import attach
 attach.load(Path(os.environ["LOCKSTEP_STATE"]))
 import psycopg
 database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+database.execute("SELECT pg_advisory_lock(1)")  # or the table is made twice
 database.execute("CREATE TABLE IF NOT EXISTS seen (name text)")
 database.execute("INSERT INTO seen VALUES (%s)", [sys.argv[1]])
+database.execute("SELECT pg_advisory_unlock(1)")
 names = [row[0] for row in database.execute("SELECT name FROM seen ORDER BY name")]
 print(os.environ["LOCKSTEP_SECRET_KEY"][:8], *names, flush=True)
 sys.stdin.read()
@@ -180,5 +182,17 @@ def test_a_command_starts_what_it_needs_and_a_second_one_shares_it(state):
     third = command("c")
     assert third.stdout.readline().split() == [secret, "a", "b", "c"]
     third.send_signal(signal.SIGTERM)
+    third.stdin.close()  # Python hears a signal that comes just before a blocking read only when the read returns
     assert third.wait(60) == 143
+    assert not postgres.is_ready(postgres.url(places.socket_folder(state)))
+
+
+def test_commands_that_start_at_once_share_what_one_of_them_starts(state):
+    """None waits for the end of the one that was first, which itself waits for the end of all others."""
+    commands = [command(name) for name in ("a", "b", "c")]
+    secrets = {each.stdout.readline().split()[0] for each in commands}
+    assert len(secrets) == 1
+    for each in commands:
+        each.stdin.close()
+    assert [each.wait(60) for each in commands] == [0, 0, 0]
     assert not postgres.is_ready(postgres.url(places.socket_folder(state)))
