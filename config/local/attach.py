@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -46,10 +47,10 @@ def is_up(state_dir: Path) -> bool:
 
 def borrow(state_dir: Path) -> None:
     """Start the embedded services for the life of this process and of the commands that come to use them meanwhile."""
-    held = places.lock(state_dir / RUNNING, wait=True)
-    if is_up(state_dir):  # another command started them while we waited
-        if held:
-            held.close()
+    held: IO[str] | None = None
+    while not (is_up(state_dir) or (held := places.lock(state_dir / RUNNING))):
+        time.sleep(0.05)  # another is starting them; it holds the lock as long as it lives, and waits for us at its end
+    if not held:
         return
     try:
         services = Services(state_dir, durable=True)
