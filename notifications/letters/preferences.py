@@ -81,9 +81,17 @@ def quiet_until(found: Preferences, at: datetime) -> datetime:
     return held_until(at, found.quiet_from, found.quiet_to, ZoneInfo(found.zone))
 
 
+class _Timeless(signing.TimestampSigner):
+    """Signs without the moment, so that the link in a letter's text and the one in its headers are the same."""
+
+    def timestamp(self) -> str:
+        """No moment: nobody asks how old it is."""
+        return "0"
+
+
 def unsubscribe_token(account: str) -> str:
-    """What stands in the link at the end of a marketing letter."""
-    return signing.dumps(account, salt=SALT)
+    """What stands in the link at the end of a marketing letter; an account's is always the same."""
+    return _Timeless(salt=SALT).sign_object(account)
 
 
 def account_of(token: str) -> str | None:

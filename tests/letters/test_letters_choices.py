@@ -235,6 +235,14 @@ def test_saying_no_needs_no_account_and_one_press(ana):
     assert Consent.objects.count() == 4
 
 
+def test_the_link_is_the_same_whenever_it_is_made_and_a_dated_one_is_still_read(monkeypatch):
+    token = preferences.unsubscribe_token("usr_a")
+    dated = signing.dumps("usr_a", salt=preferences.SALT)
+    monkeypatch.setattr(signing.time, "time", lambda: 4e9)
+    assert preferences.unsubscribe_token("usr_a") == token
+    assert [preferences.account_of(one) for one in (token, dated)] == ["usr_a", "usr_a"]
+
+
 @db
 def test_a_forged_no_is_not_found(ana, cast):
     preferences.say(ana.public_id, given=True, how="page")
