@@ -4,24 +4,29 @@ Each reader hears every event at least once, in order within a stream. A handler
 stream: that event waits, with the later ones of the stream behind it, is tried again with growing pauses and from
 admin; all other streams go on. Handler and progress share one transaction, so a handler that only writes to
 PostgreSQL takes effect exactly once; one that does anything else must bear being run again.
+
+Readers follow screens, so they spare the database that both share: those at one position read once together, those
+that an event does not concern move in one statement, and a short pause between rounds gathers what is new.
 """
 
 import logging
-from collections.abc import Mapping
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from functools import cache
 from threading import Event as Flag
-from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
-from django.db.models import QuerySet
 
 from config.ground import clock
 from notifications.log.heard import Handler, Heard
 from notifications.log.models import Event, ParkedEvent, ReaderCursor
-from notifications.log.wire import give_up_when_frozen
+from notifications.log.wire import open_reader_session
 
 BATCH = 200  # events read at once
-POLL = 1.0  # seconds: the net under the wake-up
+PACE = 0.02  # seconds between two rounds
+POLL = 1.0  # seconds: the net under the wake-up, and how often it is looked whether a parked event is due
 PAUSES = (1, 5, 15, 60, 300, 1_800, 3_600)  # seconds before the next try; the last one repeats
 COLUMNS = ("position", "stream", "version", "type", "data", "only", "actor", "account", "at", "traceparent", "topics")
 
@@ -35,22 +40,36 @@ class Reader:
         self.name = name
         self.handler = handler
         self._types: frozenset[str] | None = getattr(handler, "hears", None)
+        self._held_up: set[str] = set()  # streams of the batch in which an event is parked
 
     def step(self) -> int:
         """Read one batch and what is due of the parked; returns how many events were passed."""
         self.retry_parked()
-        cursor, _new = ReaderCursor.objects.get_or_create(name=self.name)
-        events = [Heard(*row) for row in self._after(cursor.position)]
-        reached = cursor.position
-        for event in events:
-            if not self._listens_to(event):
-                continue
-            if not self._pass(event, reached, handle=True):
-                return 0  # another relay was here meanwhile
-            reached = event.position
-        if events and events[-1].position > reached:
-            self._pass(events[-1], reached, handle=False)
+        position = reached([self])[self.name]
+        events = after(position)
+        handled = self.follow(position, events)
+        if handled is None:
+            return 0
+        if events:
+            move([self.name], handled, events[-1].position)
         return len(events)
+
+    def follow(self, position: int, events: Iterable[Heard]) -> int | None:
+        """Handle or park what concerns it of the events behind `position`, where its cursor was.
+
+        Returns where the cursor is now, None when another relay was here meanwhile.
+        """
+        mine = [event for event in events if self._types is None or event.type in self._types]
+        if mine:
+            # asked after the cursor: what another relay parks from here on has moved the cursor too
+            waiting = ParkedEvent.objects.filter(reader=self.name, resolved_at=None)
+            streams = waiting.filter(stream__in={event.stream for event in mine}).values_list("stream", flat=True)
+            self._held_up = set(streams)
+        for event in mine:
+            if not self._pass(event, position):
+                return None
+            position = event.position
+        return position
 
     def retry_parked(self) -> None:
         """Try the first waiting event of each parked stream again, where due, and those behind it."""
@@ -60,33 +79,25 @@ class Reader:
             if parked.next_try_at <= clock.now():
                 self._go_through(parked.stream)
 
-    def _after(self, position: int) -> QuerySet[Event, tuple[Any, ...]]:
-        return Event.objects.filter(position__gt=position).order_by("position").values_list(*COLUMNS)[:BATCH]
-
-    def _listens_to(self, event: Heard) -> bool:
-        return self._types is None or event.type in self._types
-
-    def _pass(self, event: Heard, reached: int, *, handle: bool) -> bool:
-        """Move the cursor from `reached` to `event`, handling or parking it; False when it is not at `reached`."""
+    def _pass(self, event: Heard, position: int) -> bool:
+        """Move the cursor to `event`, handling or parking it; False when it is not at `position` any more."""
         with transaction.atomic():
-            mine = ReaderCursor.objects.select_for_update(no_key=True).filter(name=self.name, position=reached)
-            if not mine.exists():
+            if not move([self.name], position, event.position):
                 return False
-            if handle:
-                self._handle_or_park(event)
-            ReaderCursor.objects.filter(name=self.name).update(position=event.position)
+            self._handle_or_park(event)
         return True
 
     def _handle_or_park(self, event: Heard) -> None:
-        behind = ParkedEvent.objects.filter(reader=self.name, stream=event.stream, resolved_at=None).exists()
+        behind = event.stream in self._held_up
         error = "" if behind else self._try(event)
-        if not behind and error is None:
+        if error is None:
             return
+        self._held_up.add(event.stream)
         ParkedEvent.objects.create(
             reader=self.name,
             position=event.position,
             stream=event.stream,
-            error=error or "",
+            error=error,
             tries=0 if behind else 1,
             next_try_at=clock.now() + timedelta(seconds=0 if behind else PAUSES[0]),
         )
@@ -128,6 +139,26 @@ class Reader:
         return None
 
 
+def after(position: int) -> list[Heard]:
+    """The next batch of events behind a position."""
+    rows = Event.objects.filter(position__gt=position).order_by("position").values_list(*COLUMNS)[:BATCH]
+    return [Heard(*row) for row in rows]
+
+
+def reached(readers: Collection[Reader]) -> dict[str, int]:
+    """Reader's name → the position up to which it has handled or parked everything; 0 for a new one."""
+    found = dict(ReaderCursor.objects.values_list("name", "position"))
+    for reader in readers:
+        if reader.name not in found:
+            found[reader.name] = ReaderCursor.objects.get_or_create(name=reader.name)[0].position
+    return found
+
+
+def move(names: Collection[str], position: int, to: int) -> bool:
+    """Move those of the cursors that are at `position`; whether there was one."""
+    return bool(ReaderCursor.objects.filter(name__in=names, position=position).update(position=to))
+
+
 def run(stop: Flag, table: Mapping[str, Handler], numbered: Flag) -> None:
     """Run every reader of the table in turns until told to stop, through any failure of PostgreSQL.
 
@@ -136,14 +167,49 @@ def run(stop: Flag, table: Mapping[str, Handler], numbered: Flag) -> None:
     readers = [Reader(name, handler) for name, handler in table.items()]
     while not stop.is_set():
         try:
-            give_up_when_frozen()
-            passed = [reader.step() for reader in readers]
+            open_reader_session()
+            _go_on(stop, readers, numbered)
         except Error as error:
             logger.warning("readers pause: %s", error)
             connection.close()
             stop.wait(POLL)
-            continue
-        if BATCH not in passed:
+    connection.close()
+
+
+def _go_on(stop: Flag, readers: Collection[Reader], numbered: Flag) -> None:
+    """Go round in one session."""
+    looked_at = -POLL
+    while not stop.is_set():
+        if time.monotonic() - looked_at >= POLL:
+            looked_at = time.monotonic()
+            _retry_due(readers)
+        if _read_on(readers) < BATCH:
+            stop.wait(PACE)
             numbered.wait(POLL)
             numbered.clear()
-    connection.close()
+
+
+def _retry_due(readers: Iterable[Reader]) -> None:
+    """Try again what is due of the parked events of all readers."""
+    due = ParkedEvent.objects.filter(resolved_at=None, next_try_at__lte=clock.now())
+    waiting = set(due.values_list("reader", flat=True).distinct())
+    for reader in readers:
+        if reader.name in waiting:
+            reader.retry_parked()
+
+
+def _read_on(readers: Collection[Reader]) -> int:
+    """Let each reader read one batch; returns the most events that one of them passed."""
+    positions = reached(readers)
+    read = cache(after)
+    ends: dict[tuple[int, int], list[str]] = defaultdict(list)  # (where its cursor is, its batch's end) → names
+    most = 0
+    for reader in readers:
+        events = read(positions[reader.name])
+        most = max(most, len(events))
+        handled = reader.follow(positions[reader.name], events)
+        if events and handled is not None and handled < events[-1].position:
+            ends[handled, events[-1].position].append(reader.name)
+    for (position, end), names in ends.items():
+        move(names, position, end)
+    return most

@@ -48,6 +48,18 @@ def give_up_when_frozen() -> None:
         cursor.execute("SET idle_in_transaction_session_timeout = %s", [FROZEN_MS])
 
 
+def open_reader_session() -> None:
+    """Prepare this thread's session for readers: ended when frozen, and not waiting for the disk at each commit.
+
+    A reader's effects and its cursor are in one transaction: PostgreSQL's crash takes back both, and it reads again.
+    Whoever acts on such an effect outside (a sender, a gateway's client) commits its claim durably first, and with
+    that everything before it.
+    """
+    give_up_when_frozen()
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+
+
 def postgres_connection(**options: Any) -> psycopg.Connection[tuple[Any, ...]]:
     """Open a new autocommit connection to Django's database, for a lock that must live as long as its session."""
     wanted = {"dbname", "user", "password", "host", "port", "application_name", "client_encoding", "sslmode"}

@@ -188,7 +188,7 @@ def test_a_reader_frozen_inside_a_transaction_holds_up_no_other_relay(monkeypatc
 
     def run():
         try:
-            wire.give_up_when_frozen()
+            wire.open_reader_session()
             readers.Reader("ear", freeze).step()
         except Error as error:
             outcome.append(error)

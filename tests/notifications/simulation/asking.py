@@ -9,6 +9,7 @@ TESTS = {
     "gt": lambda value, wanted: value is not None and value > wanted,
     "gte": lambda value, wanted: value is not None and value >= wanted,
     "lte": lambda value, wanted: value is not None and value <= wanted,
+    "in": lambda value, wanted: value in wanted,
     "contains": lambda value, wanted: set(wanted) <= set(value),
 }
 
@@ -47,7 +48,7 @@ class Query:
     def order_by(self, *names):
         return self._but(order=names)
 
-    def distinct(self, name):
+    def distinct(self, name=None):
         return self._but(first=name)
 
     def values_list(self, *columns, flat=False):
@@ -82,8 +83,11 @@ class Query:
 
     def update(self, **values):
         session = self._database.statement()
-        for row in self._matching(session):
+        rows = self._but(lock=True)._matching(session)
+        for row in rows:
             self._database.write(session, lambda row=row: row.__dict__.update(values))
+        self._database.unlock(session)
+        return len(rows)
 
     def create(self, **values):
         session = self._database.statement()
@@ -106,8 +110,9 @@ class Query:
             return [row for row in self._rows if all(holds(condition, row) for condition in self._asked["where"])]
 
         if self._asked["lock"]:
-            keys = {(self._table, row.name) for row in self._rows if all(
-                holds(condition, row) for condition in self._asked["where"] if condition[0] == "name")}  # fmt: skip
+            of_names = [condition for condition in self._asked["where"] if condition[0].startswith("name")]
+            named = (row for row in self._rows if all(holds(condition, row) for condition in of_names))
+            keys = {(self._table, row.name) for row in named}
             for key in keys:
                 self._database.lock(session, key)
         return all_of()

@@ -124,9 +124,9 @@ class Database:
             raise
         finally:
             session.depth = max(0, session.depth - 1)
+            self.unlock(session)
             if not session.depth:
                 session.writes.clear()
-                self.locks = {key: holder for key, holder in self.locks.items() if holder is not session}
         pause()
 
     def lock(self, session, key):
@@ -134,6 +134,11 @@ class Database:
             wait(0.01)
             self.session()
         self.locks[key] = session
+
+    def unlock(self, session):
+        """Give up its locks, if its transaction is over."""
+        if not session.depth:
+            self.locks = {key: holder for key, holder in self.locks.items() if holder is not session}
 
     # ── what the leader's own connection asks ─────────────────────────────────────────────────────
     def answer(self, session, query, params):

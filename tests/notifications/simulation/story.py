@@ -59,11 +59,11 @@ def _seams(world):
     return [
         (leadership, "postgres_connection", wire),
         (leadership, "set_json_loads", lambda *_: None),
-        *((module, "time", time) for module in (leadership, hub, shares, rights, websocket)),
+        *((module, "time", time) for module in (leadership, readers, hub, shares, rights, websocket)),
         (sequencer, "RedisOutlet", lambda: Outlet(air)),
         (sequencer, "Hints", lambda: Hints(air, getcurrent())),
         (readers, "Event", event),
-        (readers, "give_up_when_frozen", lambda: None),
+        (readers, "open_reader_session", lambda: None),
         (readers, "ReaderCursor", model(database, "cursor", position=0)),
         (readers, "ParkedEvent", model(database, "parked", **PARKED)),
         (readers, "transaction", SimpleNamespace(atomic=database.atomic)),
