@@ -31,4 +31,4 @@ def stamp() -> Stamp:
 
 
 wake = Wake()
-outbox = Outbox(BODIES, callbacks.named_address, BESIDES, wake)
+outbox = Outbox(BODIES, callbacks.named_addresses, BESIDES, wake)

@@ -4,7 +4,7 @@ config/webhooks.py hands these to the webhooks, and `GET /api/v1/events` answers
 never changes, its document is the same whenever it is made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -49,10 +49,11 @@ def status_update(event: Heard) -> Mapping[str, Any]:
     return update | {"sequence": event.version, "position": event.position}
 
 
-def named_address(event: Heard) -> Named | None:
-    """The notificationUrl of the event's order, which hears what happens after placing it."""
-    if event.type == "order.placed":
-        return None
-    rows = Order.objects.filter(public_id=event.ref, customer__isnull=False).exclude(notification_url="")
-    found = rows.values_list("customer__public_id", "notification_url").first()
-    return Named(*found) if found else None
+def named_addresses(events: Sequence[Heard]) -> Mapping[int, Named]:
+    """By position, the notificationUrl of the event's order, which hears what happens after placing it."""
+    after = {event.position: event.ref for event in events if event.type != "order.placed"}
+    rows = Order.objects.filter(public_id__in=set(after.values()), customer__isnull=False).exclude(notification_url="")
+    found = {
+        ref: Named(*named) for ref, *named in rows.values_list("public_id", "customer__public_id", "notification_url")
+    }
+    return {position: found[ref] for position, ref in after.items() if ref in found}

@@ -83,12 +83,19 @@ class Office:
         for draft in self.letters[event.type](event):
             self.write(draft, event.stream, event.position)
 
+    def hear_all(self, events: Sequence[Heard]) -> None:
+        """Write the letters of several events; no lock is waited for, so they may share a transaction."""
+        for event in events:
+            self(event)
+
     def write(self, draft: Draft, stream: str, position: int) -> int:
         """Write one draft for each way that reaches its person and is wanted; returns how many letters."""
         chosen = preferences.of(draft.person)
-        written = Letter.objects.filter(position=position, person=draft.person, kind=draft.kind)
-        known = set(written.values_list("channel", "device"))
-        ways = [way for way in self._ways(draft, chosen) if way not in known]
+        ways = list(self._ways(draft, chosen))
+        if ways:
+            written = Letter.objects.filter(position=position, person=draft.person, kind=draft.kind)
+            known = set(written.values_list("channel", "device"))
+            ways = [way for way in ways if way not in known]
         if not ways:
             return 0
         with translation.override(draft.language):

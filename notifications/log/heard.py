@@ -32,6 +32,11 @@ class Heard:
 
 
 Handler = Callable[[Heard], None]
+HearAll = Callable[[Sequence[Heard]], None]
+"""A handler's `hear_all`, if it has one: hears several events in one transaction, to the same effect as one by one.
+
+It takes its locks in one order over all of them. When it raises, the events are heard one by one instead.
+"""
 
 
 def hears(*types: str) -> Callable[[Handler], Handler]:

@@ -6,13 +6,14 @@ admin; all other streams go on. Handler and progress share one transaction, so a
 PostgreSQL takes effect exactly once; one that does anything else must bear being run again.
 
 Readers follow screens, so they spare the database that both share: those at one position read once together, those
-that an event does not concern move in one statement, and a short pause between rounds gathers what is new.
+that an event does not concern move in one statement, a short pause between rounds gathers what is new, and a handler
+that says how (`hear_all`) hears it in one transaction.
 """
 
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from threading import Event as Flag
@@ -20,11 +21,12 @@ from threading import Event as Flag
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from config.ground import clock
-from notifications.log.heard import Handler, Heard
+from notifications.log.heard import Handler, HearAll, Heard
 from notifications.log.models import Event, ParkedEvent, ReaderCursor
 from notifications.log.wire import open_reader_session
 
 BATCH = 200  # events read at once
+TOGETHER = 50  # events heard in one transaction, so that nobody waits long for its locks
 PACE = 0.02  # seconds between two rounds
 POLL = 1.0  # seconds: the net under the wake-up, and how often it is looked whether a parked event is due
 PAUSES = (1, 5, 15, 60, 300, 1_800, 3_600)  # seconds before the next try; the last one repeats
@@ -40,6 +42,7 @@ class Reader:
         self.name = name
         self.handler = handler
         self._types: frozenset[str] | None = getattr(handler, "hears", None)
+        self._hear_all: HearAll | None = getattr(handler, "hear_all", None)
         self._held_up: set[str] = set()  # streams of the batch in which an event is parked
 
     def step(self) -> int:
@@ -50,7 +53,7 @@ class Reader:
         handled = self.follow(position, events)
         if handled is None:
             return 0
-        if events:
+        if events and handled < events[-1].position:
             move([self.name], handled, events[-1].position)
         return len(events)
 
@@ -65,10 +68,11 @@ class Reader:
             waiting = ParkedEvent.objects.filter(reader=self.name, resolved_at=None)
             streams = waiting.filter(stream__in={event.stream for event in mine}).values_list("stream", flat=True)
             self._held_up = set(streams)
-        for event in mine:
-            if not self._pass(event, position):
+        for first in range(0, len(mine), TOGETHER):
+            part = mine[first : first + TOGETHER]
+            if not self._pass_together(part, position) and not self._pass_each(part, position):
                 return None
-            position = event.position
+            position = part[-1].position
         return position
 
     def retry_parked(self) -> None:
@@ -78,6 +82,31 @@ class Reader:
         for parked in list(heads):
             if parked.next_try_at <= clock.now():
                 self._go_through(parked.stream)
+
+    def _pass_together(self, events: Sequence[Heard], position: int) -> bool:
+        """Move the cursor to the last of the events, all of them handled at once; False when that is not possible."""
+        held_up = any(event.stream in self._held_up for event in events)
+        if self._hear_all is None or len(events) == 1 or held_up:
+            return False
+        try:
+            with transaction.atomic():
+                if not move([self.name], position, events[-1].position):
+                    return False
+                self._hear_all(events)
+        except Exception as error:
+            if not connection.is_usable():
+                raise
+            logger.warning("reader %s hears one by one from %s on: %r", self.name, events[0].position, error)
+            return False
+        return True
+
+    def _pass_each(self, events: Sequence[Heard], position: int) -> bool:
+        """Move the cursor over the events one by one; False when it is not where it should be."""
+        for event in events:
+            if not self._pass(event, position):
+                return False
+            position = event.position
+        return True
 
     def _pass(self, event: Heard, position: int) -> bool:
         """Move the cursor to `event`, handling or parking it; False when it is not at `position` any more."""

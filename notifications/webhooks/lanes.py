@@ -13,8 +13,8 @@ from config.ground import clock
 from notifications.webhooks.models import Endpoint, Message
 
 HEARING = (
-    "SELECT id, public_id, host, state = 'WORKING', hears_all AND topic = ANY(%s) FROM notifications_endpoint "
-    "WHERE (topic = ANY(%s) AND hears_all OR id = %s) AND proved_at IS NOT NULL AND state <> 'REMOVED' "
+    "SELECT id, public_id, host, state = 'WORKING', hears_all, topic FROM notifications_endpoint "
+    "WHERE (topic = ANY(%s) AND hears_all OR id = ANY(%s)) AND proved_at IS NOT NULL AND state <> 'REMOVED' "
     "ORDER BY id FOR SHARE"
 )
 WAITED_FOR = (
@@ -45,13 +45,17 @@ class Hearer(NamedTuple):
     host: str
     is_working: bool
     hears_all: bool
+    topic: str
+
+    def hears(self, topics: Collection[str]) -> bool:
+        """Whether it follows one of these topics."""
+        return self.hears_all and self.topic in topics
 
 
-def hearing(topics: Iterable[str], signer: int) -> list[Hearer]:
-    """The endpoints that hear these topics, and the signer (0: none); nobody pauses or disables them meanwhile."""
-    wanted = list(topics)
+def hearing(topics: Iterable[str], signers: Iterable[int]) -> list[Hearer]:
+    """The endpoints that hear any of these topics, and the signers; nobody pauses or disables them meanwhile."""
     with connection.cursor() as cursor:
-        cursor.execute(HEARING, [wanted, wanted, signer])
+        cursor.execute(HEARING, [list(topics), list(signers)])
         return [Hearer(*row) for row in cursor.fetchall()]
 
 

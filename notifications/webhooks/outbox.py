@@ -4,7 +4,7 @@ It opens no envelope itself: config/webhooks.py hands it the bodies. The reader'
 transaction, so a relay that dies here says nothing twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -31,6 +31,10 @@ class Named(NamedTuple):
     url: str
 
 
+Addresses = Callable[[Sequence[Heard]], Mapping[int, Named]]
+"""Position → the address that the order of that event named, where it did."""
+
+
 class Besides(NamedTuple):
     """A second document of one event, said first and below a named address only: its path and its body."""
 
@@ -43,7 +47,7 @@ class Outbox:
     """The reader. A body may be None: there is nothing to say to programs."""
 
     bodies: Mapping[str, Body]
-    address_of: Callable[[Heard], Named | None] = lambda _event: None
+    addresses: Addresses = lambda _events: {}
     besides: Mapping[str, Besides] = field(default_factory=dict)
     wake: Callable[[], None] = lambda: None
 
@@ -54,17 +58,33 @@ class Outbox:
 
     def __call__(self, event: Heard) -> None:
         """Write the messages of one event; the caller's transaction also moves the cursor."""
-        named = self.address_of(event)
-        signer = signer_for(named.account, named.url) if named else None
-        hearers = lanes.hearing([event.stream, *event.topics], signer.pk if signer else 0)
-        document = self.bodies[event.type](event) if hearers else None
+        self.hear_all([event])
+
+    def hear_all(self, events: Sequence[Heard]) -> None:
+        """Write the messages of several events. All endpoints are locked at once, in the order in which others do."""
+        named = self.addresses(events)
+        signers = {one: signer_for(one.account, one.url) for one in set(named.values())}
+        topics = {topic for event in events for topic in _topics(event)}
+        hearers = lanes.hearing(topics, [signer.pk for signer in signers.values() if signer])
+        if not hearers:
+            return
+        for event in events:
+            address = named.get(event.position)
+            self._write(event, hearers, address, signers.get(address) if address else None)
+        transaction.on_commit(self.wake, robust=True)
+
+    def _write(self, event: Heard, hearers: Iterable[Hearer], named: Named | None, signer: Endpoint | None) -> None:
+        """Write what those of the endpoints have to say of one event that hear it or sign for it."""
+        topics = _topics(event)
+        hearing = [one for one in hearers if one.hears(topics)]
+        signs = signer is not None and any(one.pk == signer.pk for one in hearers)
+        document = self.bodies[event.type](event) if hearing or signs else None
         if document is None:
             return
-        said = [_message(event, one, "", document) for one in hearers if one.hears_all]
-        if named and signer:
+        said = [_message(event, one, "", document) for one in hearing]
+        if named and signer and signs:
             said += self._for_named(event, signer, named.url, document, said)
-        _write(event, said, {one.pk for one in hearers if one.is_working})
-        transaction.on_commit(self.wake, robust=True)
+        _insert(event, said, {one.pk for one in hearers if one.is_working})
 
     def again(self, event: Heard, endpoint: Endpoint) -> bool:
         """Say one event again to an endpoint that the caller has locked; whether there was something to say.
@@ -82,9 +102,9 @@ class Outbox:
 
     def _said_by(self, event: Heard, endpoint: Endpoint) -> list[Message]:
         """Everything that this endpoint has to say of an event."""
-        named = self.address_of(event)
+        named = self.addresses([event]).get(event.position)
         signer = signer_for(named.account, named.url) if named and named.account == endpoint.account else None
-        hears = endpoint.hears_all and endpoint.topic in {event.stream, *event.topics}
+        hears = endpoint.hears_all and endpoint.topic in _topics(event)
         signs = named is not None and signer is not None and signer.pk == endpoint.pk
         document = self.bodies[event.type](event) if hears or signs else None
         if document is None:
@@ -114,7 +134,7 @@ def reset(messages: Any) -> int:
     return int(messages.update(state=Message.State.WAITING, tries=0, next_at=None, sending_until=None, settled_at=None))
 
 
-def _write(event: Heard, said: list[Message], working: set[int]) -> None:
+def _insert(event: Heard, said: list[Message], working: set[int]) -> None:
     """Insert the messages, each lane's first one due. This is the newest event of its stream: it joins at the end."""
     now = clock.now()
     behind = lanes.waited_for({message.endpoint_id for message in said}, event.stream)
@@ -132,6 +152,10 @@ def _message(event: Heard, to: Endpoint | Hearer, url: str, document: Mapping[st
         endpoint_id=to.pk, host=to.host, url=url, type=event.type, stream=event.stream, version=event.version,
         position=event.position, body=orjson.dumps(document).decode(), traceparent=event.traceparent,
     )  # fmt: skip
+
+
+def _topics(event: Heard) -> set[str]:
+    return {event.stream, *event.topics}
 
 
 def _below(url: str, path: str) -> str:

@@ -37,6 +37,25 @@ class Ear:
             raise ValueError("cannot bear it")
 
 
+class Gatherer(Ear):
+    """A handler that hears several at once, and keeps in the database what it heard."""
+
+    together = 0
+
+    def hear_all(self, events):
+        for event in events:
+            self(event)
+        self.together += 1
+
+    def __call__(self, event):
+        RegisteredHost.objects.create(account=event.stream, host=f"{event.version}")
+        super().__call__(event)
+
+
+def kept():
+    return list(RegisteredHost.objects.order_by("pk").values_list("account", "host"))
+
+
 def due_now():
     ParkedEvent.objects.filter(resolved_at=None).update(next_try_at=clock.now() - timedelta(seconds=1))
 
@@ -153,6 +172,48 @@ def test_what_a_failing_handler_wrote_is_undone_and_its_progress_kept():
     readers.Reader("ear", handler).step()
     assert not RegisteredHost.objects.exists()
     assert ReaderCursor.objects.get().position == 1
+
+
+def test_a_handler_that_can_hears_many_in_one_transaction():
+    for version in range(1, 5):
+        happen("order/a", version)
+    number()
+    reader = readers.Reader("ear", ear := Gatherer())
+    reader.step()
+    assert (ear.together, kept()) == (1, [("order/a", f"{version}") for version in range(1, 5)])
+    assert reader.step() == 0
+
+
+def test_one_that_fails_among_many_parks_its_stream_alone():
+    """What the whole transaction wrote is undone, then each is heard for itself."""
+    for version in (1, 2):
+        for stream in ("order/a", "order/b"):
+            happen(stream, version)
+    number()
+    reader = readers.Reader("ear", ear := Gatherer())
+    ear.fails_on = {("order/a", 2)}
+    reader.step()
+    assert (ear.together, kept()) == (0, [("order/a", "1"), ("order/b", "1"), ("order/b", "2")])
+    ear.fails_on = set()
+    for version in (3, 4):
+        for stream in ("order/a", "order/b"):
+            happen(stream, version)
+    number()
+    reader.step()  # what is parked holds up the later ones of its stream here too
+    assert ear.together == 0
+    assert set(ParkedEvent.objects.values_list("stream", "position")) == {("order/a", n) for n in (3, 5, 7)}
+    assert kept()[3:] == [("order/b", "3"), ("order/b", "4")]
+
+
+def test_nobody_hears_together_what_another_relay_heard_meanwhile():
+    for version in (1, 2, 3):
+        happen("order/a", version)
+    number()
+    here, there = readers.Reader("ear", ear := Gatherer()), readers.Reader("ear", ear)
+    position, events = 0, readers.after(0)
+    there.step()
+    assert here.follow(position, events) is None
+    assert kept() == [("order/a", "1"), ("order/a", "2"), ("order/a", "3")]
 
 
 def test_two_relays_running_the_same_reader_take_turns():

@@ -33,7 +33,10 @@ def body(event):
 
 
 def make_outbox(named=lambda event: None, besides=None, wake=lambda: None):
-    return Outbox(dict.fromkeys(TYPES, body), named, besides or {}, wake)
+    def addresses(events):
+        return {event.position: address for event in events if (address := named(event))}
+
+    return Outbox(dict.fromkeys(TYPES, body), addresses, besides or {}, wake)
 
 
 def number():
