@@ -1,7 +1,8 @@
 """Starts PostgreSQL and Redis before Django's settings are read; loaded by `-p tests.services` in pyproject.toml.
 
 Each pytest run takes a slot of its own, `.lockstep/test/<n>`, so runs side by side share nothing, and the slot's
-database folder is used again by the next run (`--reuse-db` works). Each process of a run has its own Redis.
+database folder is used again by the next run (`--reuse-db` works). Each process of a run has its own Redis, and makes
+its test database as a copy of one that has all tables.
 A killed run leaves nothing: the kernel ends its servers and unlocks its slot.
 DATABASE_URL and REDIS_URL, when given, are used instead.
 """
@@ -14,14 +15,20 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
+import psycopg
 import pytest
+from django.db import connections
+from psycopg import sql
 
-from config.local import places, processes
+from config.local import places, postgres, processes
 from config.local.catalogues import compile_catalogues
 from config.local.services import Services
+from tests import tables
 
 TEST_STATE = places.PROJECT / ".lockstep" / "test"
 SLOT = "LOCKSTEP_TEST_SLOT"  # the controller tells its xdist workers
+HAS_TEMPLATE = "LOCKSTEP_TEST_TEMPLATE"  # so is this
+TEMPLATE = "template_tables"  # nobody uses it, so that it can be copied at any time
 
 _held: list[IO[str]] = []
 
@@ -69,8 +76,24 @@ def take_slot() -> Path:
 
 def start_postgres(services: Services) -> str:
     """Start the slot's PostgreSQL; a folder that a crash has spoilt is made anew."""
+    tables.lay(services.state)
     try:
-        return services.start_postgres()
+        address = services.start_postgres()
     except places.CannotStart:
         services.forget_data()
-        return services.start_postgres()
+        tables.lay(services.state)
+        address = services.start_postgres()
+    with psycopg.connect(postgres.url(services.sockets, "postgres"), autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone():
+            names = (sql.Identifier(postgres.DATABASE), sql.Identifier(TEMPLATE))
+            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*names))
+    postgres.make_database(services.sockets)
+    os.environ[HAS_TEMPLATE] = "1"
+    return address
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure() -> None:
+    """Test databases begin as copies; Django migrates them nevertheless."""
+    if os.environ.get(HAS_TEMPLATE):
+        connections["default"].settings_dict["TEST"]["TEMPLATE"] = TEMPLATE

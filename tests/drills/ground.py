@@ -20,7 +20,8 @@ from config.local import places, processes
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
 from config.local.services import Services
-from tests.soak.stage import _free_port, _outside_world
+from tests import tables
+from tests.soak.stage import _free_port
 
 START_SECONDS = 60
 
@@ -37,6 +38,7 @@ class Ground:
     def __enter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder / "services").mkdir(parents=True)
+        tables.lay(self.folder / "services")
         try:
             self._start()
         except BaseException:
@@ -52,7 +54,7 @@ class Ground:
     def _start(self):
         self.start("postgres")
         self.start("redis")
-        environment = _outside_world() | {
+        environment = tables.outside_world() | {
             "DATABASE_URL": self.database, "REDIS_URL": self.redis, "LOCKSTEP_BROKER_URL": self.broker,
             "LOCKSTEP_STATE": str(self.folder), "LOCKSTEP_SANDBOX": "1", "DJANGO_SETTINGS_MODULE": "config.settings",
             "PYTHONUNBUFFERED": "1", "LOCKSTEP_WEBHOOK_PRIVATE_HOSTS": "127.0.0.1:9",

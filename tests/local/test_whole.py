@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.local import envfile, processes
+from tests import tables
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
@@ -41,10 +42,7 @@ def living(pids):
 def stack(tmp_path_factory):
     """Starts the stack on one state folder; the second start finds everything prepared."""
     folder = tmp_path_factory.mktemp("whole")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("LOCKSTEP_", "MAKE"))}
-    for name in ("DATABASE_URL", "REDIS_URL", "PYTEST_XDIST_WORKER", "DJANGO_SETTINGS_MODULE"):
-        environment.pop(name, None)
-    environment["LOCKSTEP_STATE"] = str(folder)
+    environment = tables.outside_world() | {"LOCKSTEP_STATE": str(folder)}
     ports = {name: str(free_port()) for name in ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT")}
     running = []
 

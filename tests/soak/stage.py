@@ -5,7 +5,6 @@ the process that opened it. Nothing here needs Django: the driver meets the prod
 """
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -24,12 +23,12 @@ from config.local import places, postgres, processes
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
 from config.local.services import Services
+from tests import tables
 from tests.soak.ticking import Ticking
 
 TEMPLATE = "soak_template"
 START_SECONDS = 60
 UNLIMITED = {"LOCKSTEP_API_READS": "60000000", "LOCKSTEP_API_WRITES": "60000000", "LOCKSTEP_API_WRITE_BURST": "1000000"}
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
 
 
 class Wanted(NamedTuple):
@@ -81,6 +80,7 @@ class Stage:
         if self._lock is None:
             raise CannotStart(f"another soak is running in {self.folder}")
         self._services.forget_data()
+        tables.lay(self.folder)
         try:
             self._environment = self._prepare()
         except BaseException:
@@ -138,7 +138,7 @@ class Stage:
             "LOCKSTEP_STATE": str(self.folder), "LOCKSTEP_SANDBOX": "1", "LOCKSTEP_PAYMENT_MINUTES": "2",
             "LOCKSTEP_ANSWER_MINUTES": "2", "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
-        environment = _outside_world() | own | UNLIMITED
+        environment = tables.outside_world() | own | UNLIMITED
         compile_catalogues()
         done = subprocess.run(
             (sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"),
@@ -186,15 +186,6 @@ def _answers(place: str) -> bool:
         return httpx.get(f"http://127.0.0.1:{place}", trust_env=False, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def _outside_world() -> dict[str, str]:
-    """The environment without what belongs to whoever started us."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in NOT_OURS and not name.startswith(("LOCKSTEP_", "MAKE", "PYTEST_", "PG"))
-    }
 
 
 def _free_port() -> int:
