@@ -1,8 +1,9 @@
 """The whole product, started once for the tests that meet it from outside; loaded by `-p tests.product`.
 
 `product` is what `make run` starts: PostgreSQL, Redis, pages, live, relay, workers, beat and the gateways' simulator,
-with the demo data, on free ports and in a folder of its own. It ends with the tests, however they end.
-Tests that use it say `pytestmark = STACK` and live in ONE_PRODUCT's folders: under xdist one worker runs them all.
+with the demo data, on free ports and in a folder of its own. It ends with the tests of a folder, however they end.
+Tests that use it say `pytestmark = STACK` and live in browser/ or journeys/: under xdist one worker has a whole folder,
+so that there are two products at most, and each story finds the product as an earlier one of its folder left it.
 """
 
 import os
@@ -10,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +22,30 @@ from xdist.scheduler import LoadScopeScheduling
 
 from config.demo.people import PASSWORD
 from config.local import envfile, places, processes
+from tests import tables
 
 STACK = [pytest.mark.stack, pytest.mark.timeout(180)]
-ONE_PRODUCT = ("tests/browser/", "tests/journeys/")
-ONE_AT_A_TIME = ("tests/local/test_whole.py", "tests/soak/", "tests/drills/")  # start and kill products of their own
+SHARE_A_PRODUCT = ("tests/browser/", "tests/journeys/")
+HAVE_THEIR_OWN = ("tests/local/test_whole.py", "tests/soak/", "tests/drills/")
 START_SECONDS = 120
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER")
+
+_running: dict[Path, "Product"] = {}
 
 
-class OneProduct(LoadScopeScheduling):
-    """What needs the running product goes to one worker, in order; every other test goes wherever there is room.
+class FewProducts(LoadScopeScheduling):
+    """What starts a product goes to one worker with its neighbours, in order; any other test goes where there is room.
 
     (xdist's own `--dist loadgroup` writes the group into a field that this pytest does not read any more.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(ONE_PRODUCT):
-            return "product"
-        return next((place for place in ONE_AT_A_TIME if nodeid.startswith(place)), nodeid)
+        return next((place for place in (*SHARE_A_PRODUCT, *HAVE_THEIR_OWN) if nodeid.startswith(place)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneProduct:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FewProducts:
     """Asked by xdist, once a run."""
-    return OneProduct(config, log)
+    return FewProducts(config, log)
 
 
 class Product:
@@ -56,13 +57,14 @@ class Product:
         self.sink_port = ports[3]  # where a receiver of webhooks may listen on this machine
         self.address, self.cashier = f"http://localhost:{ports[0]}", f"http://localhost:{ports[2]}"
         names = ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT")
-        self._environment = _outside_world() | dict(zip(names, map(str, ports[:3]), strict=True))
+        self._environment = tables.outside_world() | dict(zip(names, map(str, ports[:3]), strict=True))
         self._environment |= {"LOCKSTEP_STATE": str(folder), "MAKELEVEL": "1"}  # inside a make it ends with its parent
         self._environment["LOCKSTEP_WEBHOOK_PRIVATE_HOSTS"] = f"localhost:{self.sink_port}"
         self._said = folder / "said.txt"
 
     def start(self) -> None:
         """Come up, or fail with what it said."""
+        tables.lay(self.folder)
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "config.local"],
@@ -191,30 +193,31 @@ class Program:
         return answer.json()
 
 
-@pytest.fixture(scope="session")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The whole product, running."""
-    product = Product(tmp_path_factory.mktemp("product"))
-    try:
+@pytest.fixture(scope="module")
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Product:
+    """The whole product, running: one for all tests of a folder."""
+    folder = request.path.parent
+    if folder not in _running:
+        product = _running[folder] = Product(tmp_path_factory.mktemp("product"))
         product.start()
-        yield product
+    return _running[folder]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+    """Behind the last test of a folder its product stops: at rest it would still take a part of the machine."""
+    try:
+        return (yield)
     finally:
-        product.stop()
+        folder = item.path.parent
+        if (nextitem is None or nextitem.path.parent != folder) and folder in _running:
+            _running.pop(folder).stop()
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _outside_world() -> dict[str, str]:
-    """The environment without what belongs to the test run."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name not in NOT_OURS and not name.startswith(("LOCKSTEP_", "MAKE", "PYTEST_"))
-    }
 
 
 def _family(root: int) -> set[int]:
