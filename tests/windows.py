@@ -23,6 +23,11 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+USUAL: dict[str, Any] = {
+    "viewport": {"width": 1280, "height": 900},
+    "locale": "en-GB",
+    "reduced_motion": "reduce",  # what moves for ever is painted for ever, on the processor of the other tests
+}
 WATCH_POLICY = (
     "document.addEventListener('securitypolicyviolation', "
     "(e) => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
@@ -137,7 +142,7 @@ def window(product: Product, browser: Browser) -> Iterator[OpenWindow]:
     windows: list[Window] = []
 
     def open_window(person: str = "", **options: Any) -> Window:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
+        context = browser.new_context(**USUAL | options)
         contexts.append(context)
         opened = tab(context, product.address, person)
         windows.append(opened)
