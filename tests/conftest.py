@@ -14,9 +14,10 @@ from orders import services
 from orders.actors import SYSTEM, as_merchant, as_rider
 from orders.models import Category, Key, KeyPool, Option, OptionGroup, Order, Product, Shop, ShopStaff, Stock, User
 from orders.services import Item, Placement
-from tests import emptying
+from tests import emptying, once
 
 emptying.quicken()
+once.quicken()
 ADDRESS = {
     "name": "Ana Lima",
     "phone": "13800132071",

@@ -1,0 +1,28 @@
+"""What a process of the product does once in its life, a test run does once and not in every test; conftest.py asks.
+
+Each test client loads all middleware, and with it WhiteNoise looks through a thousand static files; each test of the
+gateways makes HTTP clients, and each of those reads all certificates of the machine.
+"""
+
+import functools
+
+import httpx
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
+
+LOOK = WhiteNoiseMiddleware.add_files_from_finders
+_found: dict[str, StaticFile] = {}
+
+
+def add_files_from_finders(middleware: WhiteNoiseMiddleware) -> None:
+    """Look for the files, or remember what was found."""
+    if not _found:
+        LOOK(middleware)
+        _found.update(middleware.files)
+    middleware.files.update(_found)
+
+
+def quicken() -> None:
+    """Let static files be looked for, and certificates be read, once from now on."""
+    WhiteNoiseMiddleware.add_files_from_finders = add_files_from_finders
+    httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
