@@ -4,9 +4,10 @@ import asyncio
 import json
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+import redis
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
@@ -20,6 +21,7 @@ from notifications.live.app import LiveApplication
 from notifications.live.person import Person, from_session
 from notifications.live.topics import Topic
 from notifications.log import sequencer
+from notifications.log.wire import hint_channel, redis_connection
 from notifications.models import Event
 from tests.notifications import sinks
 
@@ -86,6 +88,8 @@ def running_relay():
         yield
     finally:
         stop.set()
+        with suppress(redis.RedisError):
+            redis_connection().publish(hint_channel(), b"")  # it looks for its end when it hears of something
         thread.join(timeout=10)
         assert not thread.is_alive()
 
