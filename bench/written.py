@@ -54,14 +54,19 @@ def start_relay(stand: Stand, **environment: str) -> None:
     while sequencer.step():
         pass
     sequencer.let_go()
+    epoch = _epoch()
     stand.start("relay", **environment)
     head = Event.objects.aggregate(last=Max("position"))["last"] or 0
     until = time.monotonic() + PATIENCE
-    while ReaderCursor.objects.count() < len(READERS) and time.monotonic() < until:
+    while (_epoch() == epoch or ReaderCursor.objects.count() < len(READERS)) and time.monotonic() < until:
         time.sleep(0.05)
     ReaderCursor.objects.update(position=head)
     Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
     Letter.objects.filter(state="WAITING").delete()
+
+
+def _epoch() -> int:
+    return Leadership.objects.values_list("epoch", flat=True).first() or 0
 
 
 class Written(Leg):
@@ -83,7 +88,7 @@ class Written(Leg):
         self._direct = direct
         self._screen = screen
         self.screen_version = screen[2] if screen else 0
-        self._epoch = Leadership.objects.values_list("epoch", flat=True).first() or 0
+        self._epoch = _epoch()
 
     def feeder(self) -> Child:
         """Start the writer."""
