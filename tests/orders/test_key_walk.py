@@ -197,7 +197,7 @@ def test_every_walk_adds_up(cast, keyshop):
     """And the walk really went everywhere: every verb did something, and every refusal that matters was met."""
     Walk.shelf, Walk.fired = Shelf(cast, keyshop), Counter()
     quiet = settings(
-        max_examples=9, stateful_step_count=25, deadline=None, derandomize=True, database=None,
+        max_examples=14, stateful_step_count=25, deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck), phases=[Phase.generate],
     )  # fmt: skip
     run_state_machine_as_test(Walk, settings=quiet)
