@@ -29,7 +29,7 @@ UPDATE notifications_event AS event SET position = numbered.place FROM numbered 
 RETURNING event.position, stream, version, type, data, "only", topics, at
 """
 # The planner expects a whole batch where one event waits, and would read the table for it; few rows want the index.
-PLANS = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET plan_cache_mode = force_generic_plan"
+PLANS = "-c enable_hashjoin=off -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan"
 CLAIM = """
 INSERT INTO notifications_leadership (name, epoch, beat_at) VALUES ('sequencer', 1, clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET epoch = notifications_leadership.epoch + 1, beat_at = clock_timestamp()
@@ -108,7 +108,6 @@ class PostgresBook:
 
     def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:
         if self._session is None:
-            self._session = postgres_connection()
-            self._session.execute(PLANS)
+            self._session = postgres_connection(options=PLANS)
             set_json_loads(orjson.loads, self._session)
         return self._session

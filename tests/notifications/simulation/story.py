@@ -51,7 +51,7 @@ def _seams(world):
     time = SimpleNamespace(monotonic=world.loop.time, sleep=wait)
     django_connection = SimpleNamespace(close=database.close, is_usable=database.is_usable)
 
-    def wire():
+    def wire(**_options):
         made = Wire(database)
         world.wires.append(made)
         return made
