@@ -17,10 +17,11 @@ from notifications.log.leadership import PostgresBook
 from notifications.log.models import Event, Leadership, ReaderCursor
 from notifications.log.sequencer import RedisOutlet, Sequencer
 from notifications.models import Message
+from notifications.seal import sealing
 from orders import services
 from orders.models import Order
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Changed:
 
 
 def start_relay(stand: Stand, **environment: str) -> None:
-    """Start the relay with nothing behind it: what earlier legs wrote is numbered, and no reader has to hear of it."""
+    """Start the relay with nothing behind it: earlier legs are numbered and sealed, no reader has to hear them."""
     book = PostgresBook()
     sequencer = Sequencer(book, RedisOutlet())
     while sequencer.step():
@@ -58,7 +59,9 @@ def start_relay(stand: Stand, **environment: str) -> None:
     stand.start("relay", **environment)
     head = Event.objects.aggregate(last=Max("position"))["last"] or 0
     until = time.monotonic() + PATIENCE
-    while (_epoch() == epoch or ReaderCursor.objects.count() < len(READERS)) and time.monotonic() < until:
+    while not (_epoch() > epoch and ReaderCursor.objects.count() == len(READERS) and sealing.size() >= head):
+        if time.monotonic() > until:
+            raise RuntimeError(f"the relay is not level after {PATIENCE:g} s: {sealing.size()} of {head} sealed")
         time.sleep(0.05)
     ReaderCursor.objects.update(position=head)
     Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
