@@ -48,14 +48,7 @@ class Reader:
     def step(self) -> int:
         """Read one batch and what is due of the parked; returns how many events were passed."""
         self.retry_parked()
-        position = reached([self])[self.name]
-        events = after(position)
-        handled = self.follow(position, events)
-        if handled is None:
-            return 0
-        if events and handled < events[-1].position:
-            move([self.name], handled, events[-1].position)
-        return len(events)
+        return _read_on([self])
 
     def follow(self, position: int, events: Iterable[Heard]) -> int | None:
         """Handle or park what concerns it of the events behind `position`, where its cursor was.
@@ -235,9 +228,11 @@ def _read_on(readers: Collection[Reader]) -> int:
     most = 0
     for reader in readers:
         events = read(positions[reader.name])
-        most = max(most, len(events))
         handled = reader.follow(positions[reader.name], events)
-        if events and handled is not None and handled < events[-1].position:
+        if not events or handled is None:
+            continue
+        most = max(most, len(events))
+        if handled < events[-1].position:
             ends[handled, events[-1].position].append(reader.name)
     for (position, end), names in ends.items():
         move(names, position, end)

@@ -63,7 +63,7 @@ class Outbox:
     def hear_all(self, events: Sequence[Heard]) -> None:
         """Write the messages of several events. All endpoints are locked at once, in the order in which others do."""
         named = self.addresses(events)
-        signers = {one: signer_for(one.account, one.url) for one in set(named.values())}
+        signers = {one: signer_for(one.account, one.url) for one in sorted(set(named.values()))}
         topics = {topic for event in events for topic in _topics(event)}
         hearers = lanes.hearing(topics, [signer.pk for signer in signers.values() if signer])
         if not hearers:
