@@ -15,9 +15,8 @@ from orders.models import Order
 from orders.words import CHANNEL
 
 
-def returned(event: Heard) -> Sequence[Draft]:
+def returned(event: Heard, order: Order) -> Sequence[Draft]:
     """So much of an order's money is back with whoever paid it."""
-    order = Order.objects.select_related("shop", "customer").get(public_id=event.ref)
     reader = reader_of(order)
 
     def say(zone: str) -> Words:

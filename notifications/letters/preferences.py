@@ -4,7 +4,7 @@ Marketing needs a consent that was given explicitly; it is kept with its time an
 link that takes it back works without signing in: the signature is the whole authority, and all it can do is say no.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,12 @@ SALT = "letters.unsubscribe"
 
 def of(account: str) -> Preferences:
     """The preferences of an account, the defaults when it never chose."""
-    return Preferences.objects.filter(pk=account).first() or Preferences(account=account)
+    return of_all([account])[account]
+
+
+def of_all(accounts: Collection[str]) -> dict[str, Preferences]:
+    """Account → its preferences, for each of them."""
+    return {account: Preferences(account=account) for account in accounts} | Preferences.objects.in_bulk(accounts)
 
 
 def wants(found: Preferences, about: str, channel: str) -> bool:

@@ -4,7 +4,7 @@ The link is bound to the account and the address and can do this one thing. No a
 another's: nothing here looks for it, and two accounts may have the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
 from django.core import signing
@@ -84,9 +84,14 @@ def token_of(user: User) -> str:
     return signing.dumps([user.public_id, _mark(user, user.email_asked)], salt=SALT)
 
 
-def asked(event: Heard) -> Sequence[Draft]:
+def waiting(refs: Collection[str]) -> Mapping[str, User | None]:
+    """The accounts with these public ids; None where no address waits any more."""
+    users = User.objects.filter(public_id__in=refs, is_active=True).exclude(email_asked="")
+    return dict.fromkeys(refs) | {user.public_id: user for user in users}
+
+
+def asked(event: Heard, user: User | None) -> Sequence[Draft]:
     """The letter to the address that waits, and to no other."""
-    user = User.objects.filter(public_id=event.ref, is_active=True).exclude(email_asked="").first()
     if user is None:
         return []
     link = page("account:email", token_of(user))

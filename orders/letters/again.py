@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from config.ground import clock
 from notifications.letters import preferences
 from notifications.letters.models import About, Letter, Preferences
-from notifications.letters.office import Draft, Office
+from notifications.letters.office import Draft, Due, Office
 from notifications.letters.rendering import Words
 from notifications.models import Event
 from orders.letters.news import order_page
@@ -62,7 +62,7 @@ def invite(order: Order) -> int:
         person=reader.person, kind=KIND, about=About.MARKETING, language=reader.language,
         say=lambda zone: _words(order, zone),
     )  # fmt: skip
-    return office.write(draft, order.stream, position[0])
+    return office.write([Due(draft, order.stream, position[0])])
 
 
 def is_still_true(letter: Letter) -> bool:

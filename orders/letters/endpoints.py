@@ -1,6 +1,6 @@
 """Letters to whoever owns an account about its endpoints: the owners of a shop, or the person."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from django.utils.translation import gettext as _
@@ -15,9 +15,13 @@ from notifications.webhooks.care import Failing
 from orders.people import ShopStaff, User
 
 
-def failing(event: Heard) -> Sequence[Draft]:
+def found_failing(refs: Collection[str]) -> Mapping[str, Failing | None]:
+    """What is to be told of the endpoints with these public ids; None where one works again."""
+    return {ref: care.failing(ref) for ref in refs}
+
+
+def failing(event: Heard, found: Failing | None) -> Sequence[Draft]:
     """An endpoint has failed for an hour: to each owner in their language, by e-mail only."""
-    found = care.failing(event.ref)
     if found is None:
         return []
     return [

@@ -1,6 +1,6 @@
 """The news of an order: taken by the shop, on its way, ready to collect, cancelled with what comes back, completed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,38 +25,36 @@ EXPECTED = frozenset({CancelReason.CUSTOMER, CancelReason.PAYMENT_TIMEOUT})  # n
 Find = Callable[[Order, str], Words]
 
 
-def confirmed(event: Heard) -> Sequence[Draft]:
+def orders(refs: Collection[str]) -> Mapping[str, Order]:
+    """The orders with these public ids, with shop and customer."""
+    return {one.public_id: one for one in Order.objects.select_related("shop", "customer").filter(public_id__in=refs)}
+
+
+def confirmed(event: Heard, order: Order) -> Sequence[Draft]:
     """The shop took it. Card keys come in the same breath; their completion says it."""
-    order = _order(event)
     if order.fulfilment == Fulfilment.ISSUE:
         return []
     return [_draft(event, order, _confirmed)]
 
 
-def ready(event: Heard) -> Sequence[Draft]:
+def ready(event: Heard, order: Order) -> Sequence[Draft]:
     """To be collected in the shop; for a delivery the rider is told, not the customer."""
-    order = _order(event)
     return [_draft(event, order, _ready)] if order.fulfilment == Fulfilment.COLLECTION else []
 
 
-def on_its_way(event: Heard) -> Sequence[Draft]:
+def on_its_way(event: Heard, order: Order) -> Sequence[Draft]:
     """The rider has it."""
-    return [_draft(event, _order(event), _on_its_way, channels=ON_THE_PHONE)]
+    return [_draft(event, order, _on_its_way, channels=ON_THE_PHONE)]
 
 
-def cancelled(event: Heard) -> Sequence[Draft]:
+def cancelled(event: Heard, order: Order) -> Sequence[Draft]:
     """It will not come, why, and what comes back."""
-    order = _order(event)
     return [_draft(event, order, _cancelled, matters=event.data["reason"] not in EXPECTED)]
 
 
-def completed(event: Heard) -> Sequence[Draft]:
+def completed(event: Heard, order: Order) -> Sequence[Draft]:
     """Handed over, collected or issued, with the way to the receipt."""
-    return [_draft(event, _order(event), _completed)]
-
-
-def _order(event: Heard) -> Order:
-    return Order.objects.select_related("shop", "customer").get(public_id=event.ref)
+    return [_draft(event, order, _completed)]
 
 
 def _draft(

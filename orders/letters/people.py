@@ -4,6 +4,7 @@ An account is named by its public id, a guest by the stream of the order: `order
 reads the address that an account gave and nobody has confirmed yet.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from notifications.letters.models import ASKED, Channel
@@ -43,16 +44,24 @@ class Directory:
             return user.email_asked if channel == Channel.EMAIL else ""
         return user.email if channel == Channel.EMAIL else _mobile(user.phone)
 
-    def reaches(self, person: str, channel: str) -> bool:
-        """Whether there is one, without opening it."""
-        if person.startswith(GUEST):
-            rows = Order.objects.filter(public_id=person.removeprefix(GUEST), phone_index__isnull=False)
-            return channel == Channel.SMS and rows.exists()
-        users = User.objects.filter(public_id=person.removeprefix(ASKED), is_active=True)
-        if person.startswith(ASKED):
-            return channel == Channel.EMAIL and users.exclude(email_asked="").exists()
-        users = users.exclude(email="") if channel == Channel.EMAIL else users.filter(phone_index__isnull=False)
-        return users.exists()
+    def reached(self, persons: Collection[str]) -> dict[str, set[str]]:
+        """Person → the channels by which there is one, without opening it."""
+        guests = [one.removeprefix(GUEST) for one in persons if one.startswith(GUEST)]
+        asked = [one.removeprefix(ASKED) for one in persons if one.startswith(ASKED)]
+        accounts = [one for one in persons if not one.startswith((GUEST, ASKED))]
+        found: dict[str, set[str]] = {}
+        if guests:
+            orders = Order.objects.filter(public_id__in=guests, phone_index__isnull=False)
+            found |= {GUEST + ref: {Channel.SMS} for ref in orders.values_list("public_id", flat=True)}
+        users = User.objects.filter(is_active=True)
+        if asked:
+            waiting = users.filter(public_id__in=asked).exclude(email_asked="")
+            found |= {ASKED + ref: {Channel.EMAIL} for ref in waiting.values_list("public_id", flat=True)}
+        if accounts:
+            rows = users.filter(public_id__in=accounts).values_list("public_id", "email", "phone_index")
+            for ref, email, phone in rows:
+                found[ref] = {channel for channel, there in ((Channel.EMAIL, email), (Channel.SMS, phone)) if there}
+        return found
 
 
 def _mobile(phone: str) -> str:

@@ -3,17 +3,20 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from config.ground import clock
 from config.letters import LETTERS, office
 from notifications.letters import mail, preferences, settling
 from notifications.letters.models import Letter
-from notifications.letters.office import READER, Office
-from notifications.log.readers import Reader
+from notifications.letters.office import READER, Build, Office
+from notifications.log import Heard
+from notifications.log.readers import COLUMNS, Reader
 from notifications.models import Event, ParkedEvent, ReaderCursor
 from orders import services
 from orders.actors import SYSTEM
+from orders.letters import news
 from orders.letters.people import Directory
 from orders.services import Item, Placement
 from tests.conftest import ADDRESS
@@ -127,12 +130,12 @@ def test_two_senders_take_different_letters(ana, make_order):
 def test_a_parked_event_becomes_its_letter_when_it_is_mended(ana, make_order):
     calls = []
 
-    def broken(event):
+    def broken(event, _order):
         calls.append(event.type)
         raise RuntimeError("the words are missing")
 
     order = make_order("COMPLETED")
-    read(Office({**LETTERS, "order.confirmed": broken}, Directory()))
+    read(Office({**LETTERS, "order.confirmed": Build(news.orders, broken)}, Directory()))
     assert calls == ["order.confirmed"] * 2  # with the others, then alone
     assert letters() == []  # the completion waits behind it: people hear things in their order
     assert set(ParkedEvent.objects.values_list("stream", flat=True)) == {order.stream}
@@ -140,6 +143,22 @@ def test_a_parked_event_becomes_its_letter_when_it_is_mended(ana, make_order):
     Reader(READER, office).retry_parked()
     assert kinds() == ["order.confirmed", "order.completed"]
     assert len(send_mail()) == 2
+
+
+def test_many_events_are_heard_by_as_many_questions_as_one(ana, make_order):
+    for status in ("COMPLETED", "CANCELLED", "CONFIRMED"):
+        make_order(status)
+    number()
+    heard = [Heard(*row) for row in Event.objects.filter(type__in=office.hears).values_list(*COLUMNS)]
+    asked = []
+    for events in (heard[:1], heard[1:]):
+        with CaptureQueriesContext(connection) as queries:
+            office.hear_all(events)
+        asked.append(len(queries))
+    assert kinds() == ["order.confirmed", "order.completed", "order.cancelled", "order.confirmed"]
+    assert asked[0] == asked[1]
+    office.hear_all(heard)
+    assert len(letters()) == 4  # a replay finds each of them written
 
 
 def test_what_is_older_than_a_day_is_no_news(ana, make_order):
