@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from config.asgi import application
+from config.local import processes
 from notifications.live.server import server
 
 
@@ -20,4 +22,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
         """Serve."""
-        server("config.asgi:application", host=options["host"], port=options["port"]).run()
+        processes.keep_what_is_loaded()
+        server(application, host=options["host"], port=options["port"]).run()

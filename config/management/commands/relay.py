@@ -40,6 +40,7 @@ class Command(BaseCommand):
         meanwhile no screen would hear anything.
         """
         connections.close_all()
+        processes.keep_what_is_loaded()
         stop, bell = _told_to_stop(), _Bell()
         rest = _Apart(lambda: _followers(bell))
         self.stdout.write("relay: ready")
