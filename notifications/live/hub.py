@@ -24,7 +24,7 @@ from notifications.live.feed import Feed
 from notifications.live.person import People
 from notifications.live.pool import Pool
 from notifications.live.protocol import PING_SECONDS, RIGHTS_SECONDS
-from notifications.live.rights import Rights, still_allowed
+from notifications.live.rights import Rights, look_again
 from notifications.live.shares import Shares, keys_of
 from notifications.live.subscription import Subscription
 from notifications.live.topics import Topics
@@ -236,13 +236,16 @@ class Hub:
         """For each second that has passed, ping one part of the connections, look again at the rights of another."""
         now, last = int(self.clock()), self._looked_at
         self._looked_at = now
+        turn_has_come = []
         for second in range(max(last, now - RIGHTS_SECONDS) + 1, now + 1):
             for connection in list(self.connections):
                 turn = connection.number + second
                 if turn % PING_SECONDS == 0:
                     connection.say("ping", at=clock.now())
                 if turn % RIGHTS_SECONDS == 0:
-                    self._tasks.append(asyncio.get_running_loop().create_task(still_allowed(connection)))
+                    turn_has_come.append(connection)
+        if turn_has_come:
+            self._tasks.append(asyncio.get_running_loop().create_task(look_again(self, turn_has_come)))
         self._tasks = [task for task in self._tasks if not task.done()]
 
 

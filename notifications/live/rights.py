@@ -2,6 +2,8 @@
 
 import logging
 import time
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.db import Error as DatabaseError
@@ -13,6 +15,8 @@ from notifications.live.topics import Topic
 
 if TYPE_CHECKING:
     from notifications.live.connection import Connection
+    from notifications.live.hub import Hub
+    from notifications.live.subscription import Subscription
 
 KNOWN_SECONDS = 5.0  # with RIGHTS_SECONDS less than a minute
 MOST_KNOWN = 10_000
@@ -43,22 +47,50 @@ class Rights:
         return role
 
 
-async def still_allowed(connection: "Connection") -> None:
-    """End what the person may not follow any more; hang up when nothing is left, when signed out, or when idle."""
-    shown, wanted = connection.credential, list(connection.subscriptions.values())
-    if not wanted and connection.hub.clock() - connection.idle_since > SILENCE_SECONDS:
-        connection.hang_up(Close.IDLE, "follows nothing")
-        return
+async def look_again(hub: "Hub", turn: Iterable["Connection"]) -> None:
+    """Look again at the rights of those whose turn it is, in one read: a person with many lines is asked for once.
 
-    def look() -> tuple[Person, list[str | None]]:
-        person = connection.hub.people[shown.kind](shown.value)
-        return person, [subscription.topic.may_follow(person, subscription.ref) for subscription in wanted]
+    One thread does it, for the loop shares the interpreter with each that works.
+    """
+    asked = [(connection, list(connection.subscriptions.values())) for connection in turn if not _is_idle(connection)]
+
+    def look() -> list[tuple[Person, list[str | None]] | None]:
+        person_of = cache(lambda shown: hub.people[shown.kind](shown.value))
+        role_of = cache(lambda person, topic, ref: topic.may_follow(person, ref))
+        found: list[tuple[Person, list[str | None]] | None] = []
+        for connection, wanted in asked:
+            try:
+                person = person_of(connection.credential)
+                found.append((person, [role_of(person, one.topic, one.ref) for one in wanted]))
+            except DatabaseError:
+                raise
+            except Exception:
+                logger.exception("the rights of one line cannot be told")
+                found.append(None)
+        return found
 
     try:
-        person, roles = await connection.hub.pool.run(look)
+        found = await hub.pool.run(look)
     except DatabaseError as error:
         logger.warning("rights not checked: %s", error)
         return
+    for (connection, wanted), told in zip(asked, found, strict=True):
+        if told is not None:
+            _apply(connection, wanted, *told)
+
+
+def _is_idle(connection: "Connection") -> bool:
+    """Whether it has followed nothing for too long; then it is hung up."""
+    is_idle = not connection.subscriptions and connection.hub.clock() - connection.idle_since > SILENCE_SECONDS
+    if is_idle:
+        connection.hang_up(Close.IDLE, "follows nothing")
+    return is_idle
+
+
+def _apply(
+    connection: "Connection", wanted: Sequence["Subscription"], person: Person, roles: Sequence[str | None]
+) -> None:
+    """End what the person may not follow any more; hang up when signed out, or when nothing is left."""
     if connection.person.is_signed_in and person.user_id != connection.person.user_id:
         connection.hang_up(Close.SIGN_IN, "signed out")
         return

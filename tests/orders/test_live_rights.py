@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from config.ground import clock
 from config.live import PEOPLE, TOPICS
 from notifications.live import tickets
-from notifications.live.person import Credential, Person
+from notifications.live.person import NOBODY, Credential, Person
 from notifications.live.protocol import RIGHTS_SECONDS
 from orders import services
 from orders.actors import as_merchant, as_rider, as_staff
@@ -25,7 +25,7 @@ from orders.models import ApiKey, Order, ShopStaff
 from orders.order.models import LINK_LASTS
 from orders.services import Placement
 from tests.conftest import ADDRESS, noodle_items
-from tests.notifications.conftest import Client, LiveServer, running_relay, wait_for
+from tests.notifications.conftest import Client, LiveServer, check_rights, running_relay, wait_for
 from tests.notifications.test_transports import Stream, poll
 from tracking.models import Rider
 
@@ -168,6 +168,25 @@ def test_what_was_taken_away_ends_on_every_transport(live, cast, noodles, make_o
     live.hub.rights._known.clear()  # as five seconds do
     assert poll(live.port, session, way.topic, **passes).status_code == (401 if passes else 404)
     wait_for(lambda: not live.hub.connections)
+
+
+def test_one_line_whose_rights_cannot_be_told_holds_up_no_other(live, cast, make_order):
+    topic = f"order/{make_order('CONFIRMED').public_id}"
+    keys = [session_of(cast.ana).session_key for _ in range(2)]
+    first, second = (Client(live.port, session=key) for key in keys)
+    for line in (first, second):
+        line.follow(topic)
+        assert line.hear()["type"] == "snapshot"
+
+    def broken(key):
+        if key == keys[0]:
+            raise ValueError(key)
+        return NOBODY
+
+    live.hub.people = {**PEOPLE, "session": broken}
+    check_rights(live)
+    assert second.closed_with()[0] == 4401
+    assert [line.credential.value for line in live.hub.connections] == keys[:1]
 
 
 @pytest.mark.parametrize("who", ["guest", "ana", "bea", "ravi", "mallory"])

@@ -1,5 +1,6 @@
 """`manage.py live`: the live lines and, where no proxy is, the one address that passes everything else on."""
 
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -7,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from config.asgi import application
 from config.local import processes
 from notifications.live.server import server
+
+SWITCH = 0.0005  # seconds a thread that reads may keep the interpreter from the loop, which everyone waits for
 
 
 class Command(BaseCommand):
@@ -22,5 +25,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
         """Serve."""
+        sys.setswitchinterval(SWITCH)
         processes.keep_what_is_loaded()
         server(application, host=options["host"], port=options["port"]).run()
