@@ -13,6 +13,7 @@ import pytest
 from orders import services
 from orders.actors import SYSTEM, as_merchant, as_rider
 from orders.models import Category, Key, KeyPool, Option, OptionGroup, Order, Product, Shop, ShopStaff, Stock, User
+from orders.people import public_id_of
 from orders.services import Item, Placement
 from tests import emptying, once
 
@@ -26,6 +27,12 @@ ADDRESS = {
     "location": {"lat": 31.2304, "lng": 121.4737},
 }
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _no_names_of_before():
+    """Another test may have had another database."""
+    public_id_of.cache_clear()
 
 
 def make_user(name: str, **fields: Any) -> User:

@@ -16,6 +16,7 @@ from notifications import log
 from orders.actors import Actor
 from orders.order.models import Fulfilment, Order
 from orders.order.states import Status
+from orders.people import public_id_of
 from orders.words import facts_of, status_key, status_word
 
 Shapes = Mapping[str, Mapping[str, Any]]
@@ -60,7 +61,7 @@ def locked(order_id: str) -> Order:
     """The order, its row locked until the transaction ends. Raises NoSuchOrder."""
     try:
         rows = Order.objects.select_for_update(no_key=True, of=("self",))
-        return rows.select_related("shop", "customer", "carrier").get(public_id=order_id)
+        return rows.select_related("shop").get(public_id=order_id)
     except Order.DoesNotExist:
         raise NoSuchOrder from None
 
@@ -121,10 +122,10 @@ def _envelope(order: Order, before: _Before, step: Step, actor: Actor) -> log.En
 def topics_of(order: Order) -> tuple[str, ...]:
     """Where else an order's events are heard: its shop's board, its customer's list, its rider, open jobs, support."""
     topics = [f"board/{order.shop.public_id}", "ops"]
-    if order.customer is not None:
-        topics.append(f"customer/{order.customer.public_id}")
-    if order.carrier is not None:
-        topics.append(f"rider/{order.carrier.public_id}")
+    if order.customer_id is not None:
+        topics.append(f"customer/{public_id_of(order.customer_id)}")
+    if order.carrier_id is not None:
+        topics.append(f"rider/{public_id_of(order.carrier_id)}")
     if order.fulfilment == Fulfilment.DELIVERY and order.status in JOBS_HEAR:
         topics.append("jobs")
     return tuple(topics)
