@@ -17,7 +17,7 @@ from notifications.log.models import Event
 from notifications.log.wire import give_up_when_frozen
 from notifications.seal import tree
 from notifications.seal.leaf import SALT, Entry, commitment, leaf
-from notifications.seal.models import Checkpoint, EventSeal, SealNode
+from notifications.seal.models import Checkpoint, SealNode
 from notifications.seal.note import Signer
 
 LOCK = 0x5EA1_0001  # advisory: one process seals at a time
@@ -25,6 +25,14 @@ BATCH = 1_000
 EVERY = timedelta(seconds=10)  # at most one checkpoint in this time
 POLL = 1.0  # seconds
 COLUMNS = ("position", "id", "stream", "version", "type", "at", "actor", "account", "topics", "data", "only")
+# columns as arrays: two rows a leaf, by models they took half of the time of sealing
+INSERT_NODES = (
+    "INSERT INTO notifications_sealnode (level, index, hash) SELECT * FROM unnest(%s::int2[], %s::int8[], %s::bytea[])"
+)
+INSERT_SEALS = (
+    "INSERT INTO notifications_eventseal (position, commitment, salts) "
+    "SELECT * FROM unnest(%s::int8[], %s::text[], %s::bytea[])"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,12 +72,11 @@ def seal_next(limit: int = BATCH) -> int:
     salts = [secrets.token_bytes(2 * SALT) for _ in entries]
     committed = [commitment(entry, salt) for entry, salt in zip(entries, salts, strict=True)]
     leaves = [tree.leaf_hash(leaf(entry, mark).encode()) for entry, mark in zip(entries, committed, strict=True)]
-    nodes = tree.grow(have, leaves, stored)
-    SealNode.objects.bulk_create([SealNode(level=level, index=index, hash=value) for level, index, value in nodes])
-    EventSeal.objects.bulk_create(
-        EventSeal(position=entry.position, commitment=mark, salts=salt)
-        for entry, mark, salt in zip(entries, committed, salts, strict=True)
-    )
+    if entries:
+        levels, indexes, hashes = zip(*tree.grow(have, leaves, stored), strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT_NODES, [list(levels), list(indexes), list(hashes)])
+            cursor.execute(INSERT_SEALS, [[entry.position for entry in entries], committed, salts])
     return len(entries)
 
 
