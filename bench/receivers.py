@@ -110,7 +110,7 @@ class Receivers:
                     self._note(seen, known, body)
                     await kind(line)
                     await line.drain()
-            except (asyncio.IncompleteReadError, ConnectionError):
+            except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 line.close()
 
         return serve

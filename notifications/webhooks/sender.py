@@ -27,6 +27,7 @@ from notifications.webhooks.outbox import Outbox
 from notifications.webhooks.proving import Asked
 from notifications.webhooks.settling import Claimed, Outcome
 
+PACE = 0.01  # seconds between two rounds: answers that come together are written down together
 POLL = 0.5  # seconds: the net under the wake-up
 LOOK = 0.25  # seconds between looks for challenges and repeats
 CARE = 10.0  # seconds between looks at what has failed for days
@@ -130,6 +131,7 @@ class Sender:
         return more
 
     async def _rest(self) -> None:
+        await asyncio.sleep(PACE)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), POLL)
         self._news.clear()
