@@ -38,6 +38,7 @@ class WebSocket:
                 await send(stomp.write("ERROR", message=refused.words, version="1.2"))
             await send(_close(refused.code, refused.words))
             return
+        scope["headers"].clear()  # they were read, and the scope lives as long as the line
         self.hub.open(connection)
         connection.say("welcome", protocol=protocol.SUBPROTOCOL, at=clock.now(), ping_seconds=protocol.PING_SECONDS)
         try:
