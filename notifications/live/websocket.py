@@ -38,7 +38,8 @@ class WebSocket:
                 await send(stomp.write("ERROR", message=refused.words, version="1.2"))
             await send(_close(refused.code, refused.words))
             return
-        scope["headers"].clear()  # they were read, and the scope lives as long as the line
+        for read in (scope["headers"], scope):
+            read.clear()  # the server keeps what was asked for as long as the line lasts; nobody reads it again
         self.hub.open(connection)
         connection.say("welcome", protocol=protocol.SUBPROTOCOL, at=clock.now(), ping_seconds=protocol.PING_SECONDS)
         try:
