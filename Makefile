@@ -55,7 +55,8 @@ clean:
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@find config/locale -name '*.mo' -delete
 
-# chromium for the browser tests; a font for Chinese, or pictures of the pages show boxes
+# chromium for the browser tests, and where there is one its shell without windows, which takes a third of the processor;
+# a font for Chinese, or pictures of the pages show boxes
 browser:
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
@@ -63,6 +64,10 @@ browser:
 			{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium; } \
 				> $(VENV)/chromium.log 2>&1 || echo "chromium could not be installed (see $(VENV)/chromium.log)"; \
 		else echo "No chromium: install the package chromium to run the browser tests"; fi
+	@command -v chromium-headless-shell > /dev/null || [ -e $(VENV)/shell.log ] || [ "$$(id -u)" != 0 ] || \
+		! command -v apt-get > /dev/null || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+			chromium-headless-shell; } > $(VENV)/shell.log 2>&1 || true  # tried once: without it the tests take longer
 	@[ -n "$$(fc-list :lang=zh 2> /dev/null | head -n 1)" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get > /dev/null || \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends fonts-noto-cjk; } \
 			>> $(VENV)/chromium.log 2>&1 || echo "No Chinese font: pictures of the pages will show boxes"

@@ -18,7 +18,9 @@ from config.demo.people import PASSWORD
 from tests.product import Product
 
 PATIENCE = 20_000  # ms; a machine that runs the other tests beside may be slow, the promise of 1 s is a bench's
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
+# the same engine without a window's frame, if it is there: the frame of each window is pages too, painted on for ever
+NAMES = ("chromium-headless-shell", *WHOLE)
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -124,9 +126,12 @@ OpenWindow = Callable[..., Window]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's chromium, headless. For one file only: while it runs, Django's ORM refuses to work beside it."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """The system's chromium, headless. For one file only: while it runs, Django's ORM refuses to work beside it.
+
+    A file that says `TOLD_IN = WHOLE` wants what only the whole browser has.
+    """
+    path = next(filter(None, map(shutil.which, getattr(request.module, "TOLD_IN", NAMES))), None)
     if path is None:
         pytest.skip("NO CHROMIUM: the stories in the browser were not told. `make browser` installs it.")
     with sync_playwright() as playwright:

@@ -6,8 +6,10 @@ import re
 from playwright.sync_api import expect
 
 from tests.product import STACK
+from tests.windows import WHOLE
 
 pytestmark = STACK
+TOLD_IN = WHOLE  # the others show no notices
 # a push service that needs no network: the browser's own manager would ask its maker for an address
 NO_NETWORK = """
 const told = { endpoint: "https://push.example/ana", keys: {
