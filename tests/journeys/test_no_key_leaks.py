@@ -199,3 +199,10 @@ def test_a_key_is_nowhere_but_in_the_answer_to_its_button(product, listeners):
     assert any(place.endswith(".log") for place in places), "what the processes said is searched"
     assert not found_in(places, mark)
     assert not list((product.folder / "imports").iterdir()), "the uploaded file is gone"
+
+
+def test_a_stolen_password_is_slow_to_guess(product):
+    """The tests in one process hash in fewer rounds (tests/once.py); the product does not."""
+    hashes = [row[0].split("$") for row in product.rows("SELECT password FROM orders_user WHERE password LIKE '%$%'")]
+    assert len(hashes) > 5
+    assert all(way == "pbkdf2_sha256" and int(rounds) >= 1_000_000 for way, rounds, *_ in hashes)
