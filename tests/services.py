@@ -11,6 +11,7 @@ import atexit
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import IO
@@ -45,6 +46,9 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
 
 def bring_up() -> None:
     """Point DATABASE_URL, REDIS_URL and LOCKSTEP_STATE at services of our own, started here unless given."""
+    for name in tables.SLOW:  # each run would rewrite and compile every test, and each child all of the product
+        os.environ.pop(name, None)
+    sys.dont_write_bytecode = False
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         processes.die_with_parent(signal.SIGKILL)
