@@ -35,9 +35,13 @@ def _no_names_of_before():
     public_id_of.cache_clear()
 
 
+def new_user(name: str, **fields: Any) -> User:
+    """Not stored yet; the hash is made only for tests that sign in by password."""
+    return User(username=name, first_name=name.title(), password="!", **fields)
+
+
 def make_user(name: str, **fields: Any) -> User:
-    user = User(username=name, first_name=name.title(), **fields)
-    user.password = "!"  # the slow hash is made only for tests that sign in by password
+    user = new_user(name, **fields)
     user.save()
     return user
 
@@ -45,9 +49,8 @@ def make_user(name: str, **fields: Any) -> User:
 @pytest.fixture
 def cast(db: None) -> SimpleNamespace:
     names = ["ana", "bruno", "bea", "chen", "dana", "ravi", "mallory"]
-    people = {name: make_user(name) for name in names}
-    people["sam"] = make_user("sam", is_staff=True)
-    return SimpleNamespace(**people)
+    people = [*map(new_user, names), new_user("sam", is_staff=True)]
+    return SimpleNamespace(**{user.username: user for user in User.objects.bulk_create(people)})
 
 
 def make_shop(trade: str, owner: User, **fields: Any) -> Shop:
@@ -58,7 +61,8 @@ def make_shop(trade: str, owner: User, **fields: Any) -> Shop:
 
 
 def make_product(shop: Shop, name: str, price_minor: int, **fields: Any) -> Product:
-    category = Category.objects.get_or_create(shop=shop, name_en="All", name_zh="全部")[0]
+    everything = {"shop": shop, "name_en": "All", "name_zh": "全部"}
+    category = Category.objects.filter(**everything).first() or Category.objects.create(**everything)
     on_hand = fields.pop("on_hand", None)
     if on_hand is not None:
         fields["stock_kind"] = "COUNTED"
@@ -76,10 +80,12 @@ def noodles(cast: SimpleNamespace) -> SimpleNamespace:
     shop = make_shop("MEAL", cast.bruno, delivery_minor=400)
     ShopStaff.objects.create(shop=shop, user=cast.bea)
     beef = make_product(shop, "Beef noodles", 2600)
-    spice = OptionGroup.objects.create(product=beef, name_en="Spice", name_zh="辣度", least=1, most=1)
-    extra = OptionGroup.objects.create(product=beef, name_en="Extras", name_zh="加料", least=0, most=2)
-    mild = Option.objects.create(group=spice, name_en="Mild", name_zh="微辣")
-    egg = Option.objects.create(group=extra, name_en="Extra egg", name_zh="加蛋", price_minor=300)
+    spice = OptionGroup(product=beef, name_en="Spice", name_zh="辣度", least=1, most=1)
+    extra = OptionGroup(product=beef, name_en="Extras", name_zh="加料", least=0, most=2)
+    OptionGroup.objects.bulk_create([spice, extra])
+    mild = Option(group=spice, name_en="Mild", name_zh="微辣")
+    egg = Option(group=extra, name_en="Extra egg", name_zh="加蛋", price_minor=300)
+    Option.objects.bulk_create([mild, egg])
     dumplings = make_product(shop, "Dumplings", 2200, on_hand=20)
     return SimpleNamespace(shop=shop, beef=beef, mild=mild, egg=egg, dumplings=dumplings)
 
