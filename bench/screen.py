@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+# the shell without windows first: in the others the frame of the window is painted all the time, a third of a core
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions")
 # patch.js listens for the same event and was there first: when this runs, the page says what the frame said
 NOTE = """() => {
