@@ -1,5 +1,5 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
-# bench-live: everything live beside other servers, within ten minutes; ARGS="--quick" within one, or a target's name
+# bench-live: everything live beside other servers, within ten minutes; ARGS="--quick" within three, or a target's name
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 # drills: the relay killed fifty times under load, ARGS="relay --seeds 1-3 --mutant …" or ARGS="protocol --seeds 0-300"
 .DELETE_ON_ERROR:

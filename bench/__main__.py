@@ -20,7 +20,7 @@ def words(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(TARGETS)}; all unless named")
     parser.add_argument("--live", action="store_true", help=f"the targets {', '.join(LIVE)}, each in short legs")
-    parser.add_argument("--quick", action="store_true", help="a look within a minute, too short to be quoted")
+    parser.add_argument("--quick", action="store_true", help="a look within three minutes, too short to be quoted")
     parser.add_argument("--seconds", type=float, help="length of each leg (default 6, with --live 2)")
     parser.add_argument("--rounds", type=int, help="of which the median ratio counts (default 3, with --live 2)")
     parser.add_argument("--sockets", type=float, default=1.0, help="share of the sockets (default 1: 1,500 and 1,000)")
