@@ -45,7 +45,7 @@ SOME = st.integers(1, 6)
 SIX = st.lists(SOME, min_size=6, max_size=6)
 FAR = st.integers(0, 8)
 WHICH = st.integers(0, 30)
-LINE = st.integers(0, 3)
+LINE = st.integers(0, 4)
 
 
 class Shops:
@@ -257,7 +257,7 @@ def test_every_walk_adds_up(cast, noodles, grocery, keyshop):
     """And the walks went everywhere: whatever can be done to an order was done, and whatever may be refused was."""
     Walk.shops, Walk.fired = Shops(cast, noodles, grocery, keyshop), Counter()
     quiet = settings(
-        max_examples=30, stateful_step_count=30, deadline=None, derandomize=True, database=None,
+        max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     run_state_machine_as_test(Walk, settings=quiet)
