@@ -1,7 +1,6 @@
 """Start and end one child process so that it never outlives us; used by the supervisor and by services."""
 
 import ctypes
-import gc
 import os
 import signal
 import subprocess
@@ -22,12 +21,6 @@ def tell(text: str, end: str = "\n") -> None:
     """Print to whoever watches; that nobody does any more is no reason to end."""
     with suppress(OSError):
         print(text, end=end, flush=True)
-
-
-def keep_what_is_loaded() -> None:
-    """Put everything loaded so far out of the garbage collector's sight: to walk over it takes 60 to 370 ms."""
-    gc.collect()
-    gc.freeze()
 
 
 def become_subreaper() -> None:

@@ -1,15 +1,12 @@
 """`manage.py live`: the live lines and, where no proxy is, the one address that passes everything else on."""
 
-import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from config.asgi import application
-from config.local import processes
+from config.local import interpreter
 from notifications.live.server import server
-
-SWITCH = 0.0005  # seconds a thread that reads may keep the interpreter from the loop, which everyone waits for
 
 
 class Command(BaseCommand):
@@ -25,6 +22,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
         """Serve."""
-        sys.setswitchinterval(SWITCH)
-        processes.keep_what_is_loaded()
+        interpreter.switch_soon()
+        interpreter.keep_what_is_loaded()
         server(application, host=options["host"], port=options["port"]).run()

@@ -14,13 +14,12 @@ from django.db import connections
 
 from config import letters, webhooks
 from config.events import READERS
-from config.local import processes
+from config.local import interpreter, processes
 from notifications.letters import sender as post
 from notifications.log import readers, sequencer
 from notifications.seal import sealing
 from notifications.webhooks import sender
 
-SWITCH = 0.0005  # seconds a thread may keep the interpreter: a busy reader must not hold up those who send
 BEHIND = 5  # niceness of whatever comes after the sequencer: every screen waits for that one
 LOOK = 1.0  # seconds between looks whether all are alive
 PATIENCE = 10.0  # seconds for the loops to end
@@ -40,7 +39,7 @@ class Command(BaseCommand):
         meanwhile no screen would hear anything.
         """
         connections.close_all()
-        processes.keep_what_is_loaded()
+        interpreter.keep_what_is_loaded()
         stop, bell = _told_to_stop(), _Bell()
         rest = _Apart(lambda: _followers(bell))
         self.stdout.write("relay: ready")
@@ -109,7 +108,7 @@ class _Apart:
 def _followers(bell: _Bell) -> bool:
     """Everything that comes after the numbering; True when it was told to stop."""
     os.nice(BEHIND)
-    sys.setswitchinterval(SWITCH)
+    interpreter.switch_soon()
     stop, numbered = _told_to_stop(), threading.Event()
     loops: Loops = {
         "bell": lambda: bell.listen(stop, numbered),
