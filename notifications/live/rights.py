@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 KNOWN_SECONDS = 5.0  # with RIGHTS_SECONDS less than a minute
 MOST_KNOWN = 10_000
+Told = tuple[Person, list[str | None]]  # whose line it is now, and their role in each topic that they follow
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +53,12 @@ async def look_again(hub: "Hub", turn: Iterable["Connection"]) -> None:
 
     One thread does it, for the loop shares the interpreter with each that works.
     """
-    asked = [(connection, list(connection.subscriptions.values())) for connection in turn if not _is_idle(connection)]
+    asked = [(one, list(one.subscriptions.values())) for one in turn if not _hang_up_idle(one)]
 
-    def look() -> list[tuple[Person, list[str | None]] | None]:
+    def look() -> list[Told | None]:
         person_of = cache(lambda shown: hub.people[shown.kind](shown.value))
         role_of = cache(lambda person, topic, ref: topic.may_follow(person, ref))
-        found: list[tuple[Person, list[str | None]] | None] = []
+        found: list[Told | None] = []
         for connection, wanted in asked:
             try:
                 person = person_of(connection.credential)
@@ -76,21 +77,20 @@ async def look_again(hub: "Hub", turn: Iterable["Connection"]) -> None:
         return
     for (connection, wanted), told in zip(asked, found, strict=True):
         if told is not None:
-            _apply(connection, wanted, *told)
+            _apply(connection, wanted, told)
 
 
-def _is_idle(connection: "Connection") -> bool:
-    """Whether it has followed nothing for too long; then it is hung up."""
+def _hang_up_idle(connection: "Connection") -> bool:
+    """Hang up a line that has followed nothing for too long; whether it was one."""
     is_idle = not connection.subscriptions and connection.hub.clock() - connection.idle_since > SILENCE_SECONDS
     if is_idle:
         connection.hang_up(Close.IDLE, "follows nothing")
     return is_idle
 
 
-def _apply(
-    connection: "Connection", wanted: Sequence["Subscription"], person: Person, roles: Sequence[str | None]
-) -> None:
+def _apply(connection: "Connection", wanted: Sequence["Subscription"], told: Told) -> None:
     """End what the person may not follow any more; hang up when signed out, or when nothing is left."""
+    person, roles = told
     if connection.person.is_signed_in and person.user_id != connection.person.user_id:
         connection.hang_up(Close.SIGN_IN, "signed out")
         return
