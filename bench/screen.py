@@ -7,12 +7,14 @@ change [version, when the page was written, when the browser had drawn it], both
 import json
 import shutil
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from playwright.sync_api import sync_playwright
 
-# the shell without windows first: in the others the frame of the window is painted all the time, a third of a core
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
+# the same engine without windows, if it is there: the frame of each window is pages too, painted all the time
+NAMES = ("chromium-headless-shell", *WHOLE)
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions")
 # patch.js listens for the same event and was there first: when this runs, the page says what the frame said
 NOTE = """() => {
@@ -36,9 +38,9 @@ class Screen:
     session: str
 
 
-def path() -> str:
-    """The system's browser; "" when there is none."""
-    return next((found for name in NAMES if (found := shutil.which(name))), "")
+def path(names: Iterable[str] = NAMES) -> str:
+    """The first of these browsers that the system has; "" when it has none."""
+    return next((found for name in names if (found := shutil.which(name))), "")
 
 
 def main() -> None:

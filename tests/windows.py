@@ -7,20 +7,17 @@ policy, an uncaught exception) fails the test that opened it, unless the story s
 
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect, sync_playwright
 
+from bench import screen
 from config.demo.people import PASSWORD
 from tests.product import Product
 
 PATIENCE = 20_000  # ms; a machine that runs the other tests beside may be slow, the promise of 1 s is a bench's
-WHOLE = ("chromium", "chromium-browser", "google-chrome")
-# the same engine without a window's frame, if it is there: the frame of each window is pages too, painted on for ever
-NAMES = ("chromium-headless-shell", *WHOLE)
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -131,8 +128,8 @@ def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
 
     A file that says `TOLD_IN = WHOLE` wants what only the whole browser has.
     """
-    path = next(filter(None, map(shutil.which, getattr(request.module, "TOLD_IN", NAMES))), None)
-    if path is None:
+    path = screen.path(getattr(request.module, "TOLD_IN", screen.NAMES))
+    if not path:
         pytest.skip("NO CHROMIUM: the stories in the browser were not told. `make browser` installs it.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), env=_quiet())

@@ -5,8 +5,8 @@ import re
 
 from playwright.sync_api import expect
 
+from bench.screen import WHOLE
 from tests.product import STACK
-from tests.windows import WHOLE
 
 pytestmark = STACK
 TOLD_IN = WHOLE  # the others show no notices
