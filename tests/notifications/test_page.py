@@ -1,7 +1,6 @@
 """The browser's modules on a page of their own: fields, badge, panels and the freshness pill follow the log."""
 
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,8 +10,9 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from playwright.sync_api import expect, sync_playwright
 
+from bench import screen
 from tests.notifications.conftest import LiveServer, happen, running_relay, wait_for
-from tests.windows import FLAGS, NAMES
+from tests.windows import FLAGS
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -101,8 +101,8 @@ def elsewhere(transactional_db):
 @pytest.fixture
 def chromium(transactional_db):
     """A browser for one test: it must be gone before Django empties the tables from this thread."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
+    path = screen.path()
+    if not path:
         pytest.skip("NO CHROMIUM: live pages were not tried. `make browser` installs it.")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
