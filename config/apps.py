@@ -5,6 +5,7 @@ from django.contrib.admin.apps import AdminConfig
 
 from config import checks
 from config.celery import app as celery_app
+from config.local import interpreter
 
 __all__ = ["ConfigConfig", "DeskConfig", "celery_app"]
 
@@ -16,7 +17,8 @@ class ConfigConfig(AppConfig):
     verbose_name = "Lockstep"
 
     def ready(self) -> None:
-        """Refuse to go on with gateways that only pretend."""
+        """Refuse to go on with gateways that only pretend; all modules of all apps are loaded by now."""
+        interpreter.loaded()
         checks.refuse_pretended_gateways()
 
 

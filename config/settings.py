@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from config import logs
 from config.ground import env
-from config.local import attach
+from config.local import attach, interpreter
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 STATE_DIR = Path(env.text("LOCKSTEP_STATE", str(BASE_DIR / ".lockstep")))
 attach.load(STATE_DIR)
+interpreter.loading()  # until config/apps.py is ready
 
 MODE = env.text("LOCKSTEP_MODE", "development")
 PRODUCTION = MODE == "production"

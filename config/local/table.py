@@ -127,4 +127,5 @@ def _worker(queue: str, at_once: int = 1) -> tuple[str, ...]:
 
 
 def _celery(*words: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "celery", "--app", "config.celery", "--quiet", *words, "--loglevel", "WARNING")
+    plain = ("--quiet", "--skip-checks")  # `migrate` has checked: it comes before any worker
+    return (sys.executable, "-m", "celery", "--app", "config.celery", *plain, *words, "--loglevel", "WARNING")

@@ -5,48 +5,25 @@ addresses only, no redirects. It sees how long the message may wait and that a n
 it, never a word.
 """
 
-import base64
 import hashlib
 import json
-import time
-from functools import cache
 from io import BytesIO
-from urllib.parse import urlsplit
 
-import jwt
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from webpush import WebPush, WebPushSubscription
 
 from config.ground import clock
-from notifications.letters import subscriptions
+from notifications.letters import subscriptions, vapid
 from notifications.letters.models import About, Letter, PushSubscription
 from notifications.letters.settling import Answer, Claimed
 from notifications.outside.retry_after import seconds_asked
 from notifications.outside.transport import Transport
 
 TTL_SECONDS = 4 * 3_600  # how long a push service keeps it for a browser that is off; then it is old news
-TOKEN_SECONDS = 12 * 3_600  # RFC 8292, 2: at most 24 h
 WALL_SECONDS = 15.0
 GONE = frozenset({404, 410})  # RFC 8030, 7.3
 FINAL = frozenset({400, 401, 403, 413})
-
-
-@cache
-def _private_key(text: str) -> ec.EllipticCurvePrivateKey:
-    """The key of settings.VAPID_KEY. Raises ValueError when it is none."""
-    raw = subscriptions.decoded(text)
-    if len(raw) != 32:
-        raise ValueError("LOCKSTEP_VAPID_KEY is not 32 bytes in base64url")
-    return ec.derive_private_key(int.from_bytes(raw, "big"), ec.SECP256R1())
-
-
-def public_key() -> str:
-    """Our public key as browsers want it when they subscribe."""
-    point = _private_key(settings.VAPID_KEY).public_key()
-    raw = point.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    return _encoded(raw)
 
 
 def reach(letter: Letter) -> str:
@@ -67,10 +44,10 @@ def payload(letter: Letter) -> bytes:
 
 def encrypted(told: dict[str, str], said: bytes) -> bytes:
     """The body for one browser (RFC 8291), by the webpush package."""
-    ours, pem = _private_key(settings.VAPID_KEY), serialization.Encoding.PEM
+    ours, pem = vapid.private_key(), serialization.Encoding.PEM
     private = ours.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     public = ours.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
-    packer = WebPush(private, BytesIO(public), subscriber=_contact())
+    packer = WebPush(private, BytesIO(public), subscriber=vapid.contact())
     keys = {"p256dh": told["p256dh"], "auth": told["auth"]}
     browser = WebPushSubscription.model_validate({"endpoint": told["endpoint"], "keys": keys})
     return bytes(packer.get(said, browser).encrypted)
@@ -78,21 +55,14 @@ def encrypted(told: dict[str, str], said: bytes) -> bytes:
 
 def headers(letter: Letter, endpoint: str) -> dict[str, str]:
     """Who we are (for this service's origin alone), how long it may wait, how soon it matters, what it replaces."""
-    parts = urlsplit(endpoint)
-    claims = {
-        "aud": f"{parts.scheme}://{parts.netloc}",  # the origin with its port, which the package leaves out
-        "exp": int(time.time()) + TOKEN_SECONDS,
-        "sub": f"mailto:{_contact()}",
-    }
-    token = jwt.encode(claims, _private_key(settings.VAPID_KEY), algorithm="ES256")
     topic = hashlib.sha256(letter.stream.encode()).digest()[:24]  # 32 letters at most (RFC 8030, 5.4)
     return {
-        "authorization": f"vapid t={token}, k={public_key()}",
+        "authorization": vapid.authorization(endpoint),
         "content-encoding": "aes128gcm",
         "content-type": "application/octet-stream",
         "ttl": str(TTL_SECONDS),
         "urgency": "low" if letter.about == About.MARKETING else "high",
-        "topic": _encoded(topic),
+        "topic": vapid.encoded(topic),
     }
 
 
@@ -121,12 +91,3 @@ class Push:
     async def close(self) -> None:
         """Hang up everywhere."""
         await self._transport.close()
-
-
-def _contact() -> str:
-    """Whom a push service may write to: RFC 8292 wants an address of ours."""
-    return settings.DEFAULT_FROM_EMAIL.rpartition("<")[2].rstrip(">")
-
-
-def _encoded(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

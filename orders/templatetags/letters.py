@@ -7,7 +7,7 @@ from django.conf import settings
 from django.template import Context
 
 from notifications.letters import subscriptions
-from notifications.letters.push import public_key
+from notifications.letters.vapid import public_key
 from orders.account import push
 from orders.people import User
 

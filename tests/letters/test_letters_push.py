@@ -15,7 +15,7 @@ from django.test import Client
 
 from config.ground import clock
 from config.letters import office
-from notifications.letters import push, settling, subscriptions
+from notifications.letters import push, settling, subscriptions, vapid
 from notifications.letters.models import PushSubscription
 from notifications.letters.push import Push
 from tests.letters.world import letters, read
@@ -147,7 +147,7 @@ def test_we_say_who_we_are_to_this_service_alone(cast, make_order, service):
     assert scheme == "vapid"
     assert said["sub"] == "mailto:no-reply@localhost"
     assert 0 < said["exp"] - clock.now().timestamp() <= 24 * 3_600
-    assert key.removeprefix("k=") == push.public_key()
+    assert key.removeprefix("k=") == vapid.public_key()
 
 
 @pytest.mark.parametrize(

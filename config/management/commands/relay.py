@@ -30,6 +30,7 @@ Loops = Mapping[str, Callable[[], None]]
 class Command(BaseCommand):
     """Runs until SIGTERM or Ctrl-C. Several may run at once: one leads, the others stand by."""
 
+    requires_system_checks = ()  # it shall be back at once when it died; `migrate` checks
     help = "Number and publish the log, run the readers of config/events.py, and send webhooks and letters."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002 - Django passes them
