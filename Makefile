@@ -1,9 +1,10 @@
 # run: everything on this machine behind one address · test: what must hold before a change is pushed
 # bench-live: everything live beside other servers, within ten minutes; ARGS="--quick" within three, or a target's name
+# pictures: every page, wide and light, narrow and dark, in .lockstep/test/pages, to be looked at after a change
 # soak: hundreds of orders through both gateways while everything fails, ARGS="--orders 40 --seeds 1-3 --mutant …"
 # drills: the relay killed fifty times under load, ARGS="relay --seeds 1-3 --mutant …" or ARGS="protocol --seeds 0-300"
 .DELETE_ON_ERROR:
-.PHONY: run test lint openapi bench bench-live soak drills clean lock browser npm nchan
+.PHONY: run test lint pictures openapi bench bench-live soak drills clean lock browser npm nchan
 
 # the first Python that is new enough: ours to choose, or PYTHON=/path/to/python3 make run
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python3.13; do \
@@ -26,6 +27,9 @@ lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff format --check . > $(VENV)/format.txt || { cat $(VENV)/format.txt; exit 1; }
 	@$(VENV)/bin/mypy --no-error-summary
 	@$(VENV)/bin/lint-imports --no-logo > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+pictures: $(VENV)/.installed-dev browser
+	@PICTURES=1 $(PY) -m pytest tests/browser/test_pages.py $(ARGS)
 
 # after a change of the API: the contract, in both versions of OpenAPI
 openapi: $(VENV)/.installed-dev

@@ -1,13 +1,14 @@
 """What a process of the product does once in its life, a test run does once and not in every test; conftest.py asks.
 
 Each test client loads all middleware, and with it WhiteNoise looks through a thousand static files; each test of the
-gateways makes HTTP clients, and each of those reads all certificates of the machine. What is slow on purpose, the hash
+gateways makes HTTP clients, and each of those reads all certificates of the machine, and proves the merchant's key. What is slow on purpose, the hash
 of a password, is the same hash in fewer rounds; `tests/journeys/test_no_key_leaks.py` looks at what a product stores.
 """
 
 import functools
 
 import httpx
+import wechatpayv3.core
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
@@ -26,7 +27,8 @@ def add_files_from_finders(middleware: WhiteNoiseMiddleware) -> None:
 
 
 def quicken() -> None:
-    """Let static files be looked for, and certificates be read, once from now on, and a password be hashed at once."""
+    """Let static files, certificates and keys be read once from now on, and a password be hashed at once."""
     WhiteNoiseMiddleware.add_files_from_finders = add_files_from_finders
     httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)
+    wechatpayv3.core.load_private_key = functools.cache(wechatpayv3.core.load_private_key)
     PBKDF2PasswordHasher.iterations = ROUNDS

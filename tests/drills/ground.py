@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -60,12 +59,6 @@ class Ground:
             "PYTHONUNBUFFERED": "1", "LOCKSTEP_WEBHOOK_PRIVATE_HOSTS": "127.0.0.1:9",
         }  # fmt: skip
         compile_catalogues()
-        done = subprocess.run(
-            (sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"),
-            env=environment, cwd=places.PROJECT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise CannotStart(f"migrate: {done.stderr.strip().splitlines()[-1]}")
         house = {"port": self.port, "seed": self.seed, "mutant": self.mutant}
         (self.folder / "house.json").write_text(json.dumps(house))
         with (self.folder / "house.log").open("wb") as log:

@@ -1,6 +1,7 @@
 """Letters of the gateways written by hand, signed with the simulator's own keys: genuine, whatever they say."""
 
 import base64
+import functools
 import json
 import secrets
 import time
@@ -24,7 +25,13 @@ def platform_key(simulator: Simulator, gateway: str) -> RSAPrivateKey:
     folder, name = simulator.gateway_dir.parent / "state" / "keys", f"{gateway}_platform_private.pem"
     if gateway == "wechat":
         name = json.loads((folder / "wechat_platform.json").read_text())[accounts.wechat().public_key_id]
-    key = load_pem_private_key((folder / name).read_bytes(), password=None)
+    return _key((folder / name).read_bytes())
+
+
+@functools.cache
+def _key(pem: bytes) -> RSAPrivateKey:
+    """Proving that a key is one takes 30 ms."""
+    key = load_pem_private_key(pem, password=None)
     assert isinstance(key, RSAPrivateKey)
     return key
 

@@ -140,12 +140,6 @@ class Stage:
         }  # fmt: skip
         environment = tables.outside_world() | own | UNLIMITED
         compile_catalogues()
-        done = subprocess.run(
-            (sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"),
-            env=environment, cwd=places.PROJECT, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise CannotStart(f"migrate: {done.stderr.strip().splitlines()[-1]}")
         with self._steward() as steward:
             steward.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
