@@ -1,8 +1,9 @@
 """What a process of the product does once in its life, a test run does once and not in every test; conftest.py asks.
 
 Each test client loads all middleware, and with it WhiteNoise looks through a thousand static files; each test of the
-gateways makes HTTP clients, and each of those reads all certificates of the machine, and proves the merchant's key. What is slow on purpose, the hash
-of a password, is the same hash in fewer rounds; `tests/journeys/test_no_key_leaks.py` looks at what a product stores.
+gateways makes clients, and each of those reads all certificates of the machine and proves that a key is one. What is
+slow on purpose, the hash of a password, is the same hash in fewer rounds; `tests/journeys/test_no_key_leaks.py` sees
+what a product stores.
 """
 
 import functools
