@@ -24,6 +24,7 @@ class Story:
 
     def fills_in_the_door(self, window: Window) -> None:
         """Name, phone and door on the checkout page, whatever it still knows from an earlier order."""
+        window.page.wait_for_url("**/checkout/**")  # before it is counted what is there
         if window.page.get_by_label("Another address").count():
             window.chooses("Another address")
         window.writes("Street, house, unit", "18 Maple Lane, Unit 502")
