@@ -42,12 +42,6 @@ class FewProducts(LoadScopeScheduling):
         return next((place for place in (*SHARE_A_PRODUCT, *HAVE_THEIR_OWN) if nodeid.startswith(place)), nodeid)
 
 
-@pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more worker than there are processors: stories wait for browsers and clocks a third of their time."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FewProducts:
     """Asked by xdist, once a run."""

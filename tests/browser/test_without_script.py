@@ -7,6 +7,9 @@ from tests.product import STACK
 pytestmark = STACK
 
 
+ORDER = re.compile(r"ord_\w{16}")
+
+
 def test_an_order_by_forms_alone(window):
     """Ana, Bruno and Rosa have no script; each press is a page, and every page tells the truth of its moment."""
     leo, bruno, rosa = (window(name, java_script_enabled=False) for name in ("leo", "bruno", "rosa"))
@@ -19,13 +22,15 @@ def test_an_order_by_forms_alone(window):
     leo.presses("Add · ")
     leo.sees("¥22.00", inside="#cart")
     leo.presses("Check out", inside="#cart")
+    leo.page.wait_for_url("**/checkout/**")
     if leo.page.get_by_label("Another address").count():
         leo.chooses("Another address")
     leo.writes("Street, house, unit", "9 Plum Alley")
     leo.writes("Name", "Leo Park")
     leo.writes("Mobile number", "13800132072")
     leo.presses("Place order · ")
-    order = re.search(r"ord_\w{16}", leo.page.url)[0]
+    leo.page.wait_for_url(ORDER)
+    order = ORDER.search(leo.page.url)[0]
 
     # pay at the cashier, come back, ask
     leo.pays_in_new_tab()

@@ -112,9 +112,9 @@ class Receiver:
 
     def __init__(self, product, sink, cable):
         ivy = product.program()
-        product.rows("DELETE FROM notifications_circuit")  # earlier stories found nobody here
-        for known in ivy.get("/webhooks")["results"]:
+        for known in ivy.get("/webhooks")["results"]:  # before the circuits, or what they hold back still comes here
             ivy.asks("DELETE", f"/webhooks/{known['webhookId']}")
+        product.rows("DELETE FROM notifications_circuit")  # earlier stories found nobody here
         self.sink = sink
         made = ivy.post("/webhooks", {"url": f"http://localhost:{cable.port}/hook"})
         self.secret = made["secret"]

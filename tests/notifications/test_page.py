@@ -249,12 +249,14 @@ def test_a_topic_that_ends_is_told_and_the_rest_goes_on(page, elsewhere):
 
 CROWD = """async () => {
   const { Line } = await import("/static/shared/line.js");
+  window.opened = 0;
   window.back = [];
   window.crowd = Array.from({ length: 24 }, () => {
     const line = new Line({ ways: ["socket"] });
     let was = false;
     line.addEventListener("state", ({ detail }) => {
       if (detail.open && was) window.back.push(performance.now());
+      if (detail.open && !was) window.opened += 1;
       was = was || detail.open;
     });
     line.follow("order/ord_a");
@@ -267,7 +269,7 @@ def test_lines_come_back_spread_over_the_time_they_were_told(page):
     """A server that goes cuts them all at once; all of them at the door of the next one at once would be a storm."""
     page.evaluate(CROWD)
     hub = page.server.hub
-    wait_for(lambda: len(hub.connections) > 24, doing=lambda: page.wait_for_timeout(20))
+    wait_for(lambda: page.evaluate("window.opened") == 24, doing=lambda: page.wait_for_timeout(20))
     loop = next(iter(hub.connections)).closing.get_loop()
     went = page.evaluate("performance.now()")
     loop.call_soon_threadsafe(hub.send_off, 3_000)
