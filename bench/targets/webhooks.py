@@ -20,7 +20,7 @@ from orders.actors import SYSTEM
 HEALTHY = 5
 PER_SECOND = 10  # changes: each is a message to every endpoint
 STEPS = 2  # changes of one order
-LONGER, LONGEST = 10, 20.0  # than other legs, and seconds: the worst hundredth of 20 changes is the first one, by itself
+LONGER, LONGEST = 10, 20.0  # times as long as other legs, seconds: of 20 changes the worst hundredth is the first one
 LAST = 30.0  # seconds that the last message may take
 ROUNDS = ("alone", "beside the sick")
 
