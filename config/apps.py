@@ -5,6 +5,7 @@ from django.contrib.admin.apps import AdminConfig
 
 from config import checks
 from config.celery import app as celery_app
+from config.desk import words
 from config.local import interpreter
 
 __all__ = ["ConfigConfig", "DeskConfig", "celery_app"]
@@ -26,3 +27,8 @@ class DeskConfig(AdminConfig):
     """Django's admin with our site: every app's admin module registers at the desk."""
 
     default_site = "config.desk.site.Desk"
+
+    def ready(self) -> None:
+        """Register every admin, then let the names of their models speak the reader's language."""
+        super().ready()
+        words.translate()

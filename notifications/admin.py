@@ -1,7 +1,13 @@
 """What staff see of the log and its export, read-only. What can be done stands in orders/admin, with its record."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from unfold.admin import ModelAdmin
 
 from notifications.models import AnalyticsFile, Event
@@ -26,15 +32,30 @@ class ReadOnlyAdmin(ModelAdmin):
         return False
 
 
+class ByActor(admin.AllValuesFieldListFilter):
+    """The actors in words."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Each actor that the log knows."""
+        return (
+            {**choice, "display": pgettext("desk", str(choice["display"]))} for choice in super().choices(changelist)
+        )
+
+
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
     """The log, newest first."""
 
-    list_display = ["position", "at", "stream", "version", "type", "actor", "account"]
-    list_filter = ["type", "actor"]
+    list_display = ["position", "at", "stream", "version", "type", "who", "account"]
+    list_filter = ["type", ("actor", ByActor)]
     search_fields = ["=stream", "=account"]
     ordering = ["-id"]
     show_full_result_count = False
+
+    @admin.display(description=_("actor"), ordering="actor")
+    def who(self, event: Event) -> str:
+        """The actor in words."""
+        return pgettext("desk", event.actor)
 
 
 @admin.register(AnalyticsFile)

@@ -93,6 +93,9 @@ class ShopStaff(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["shop", "user"], name="works_once_per_shop")]
 
+    def __str__(self) -> str:
+        return str(self.user)
+
 
 def hash_key(secret: str) -> str:
     """How an API key is stored: SHA-256; the secret has 256 random bits, so no slow hash is needed."""
@@ -110,6 +113,9 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=clock.now, editable=False)
     last_used_on = models.DateField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.public_id
 
     @classmethod
     def issue(cls, user: User, label: str) -> tuple["ApiKey", str]:

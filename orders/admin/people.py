@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -15,6 +16,14 @@ from orders.models import ApiKey, ShopStaff, User
 from orders.people import PHONE_DIGITS, digits_of, phone_index
 
 
+class ByRole(admin.RelatedFieldListFilter):
+    """The roles in words: the database keeps their names in English."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        """Each group."""
+        return [(key, gettext(str(name))) for key, name in super().field_choices(field, request, model_admin)]
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, ModelAdmin):
     """One person. Only a superuser makes superusers or hands out groups."""
@@ -23,7 +32,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ["public_id", "username", "first_name", "masked_phone", "is_staff", "is_active", "last_login"]
-    list_filter = ["is_staff", "is_active", "groups"]
+    list_filter = ["is_staff", "is_active", ("groups", ByRole)]
     search_fields = ["public_id", "username", "first_name"]
     search_help_text = _("User id, name or phone number")
     readonly_fields = ["public_id", "masked_phone", "last_login", "date_joined"]
@@ -42,6 +51,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
         """Its ends only."""
         phone = user.phone
         return f"{phone[:3]} **** {phone[-4:]}" if phone else "–"
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """With each role in words."""
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.label_from_instance = lambda group: gettext(group.name)
+        return field
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Rights are handed out by superusers only."""

@@ -123,7 +123,7 @@ class MessageAdmin(ReadOnlyAdmin):
     fields += ["next_at", "sending_until", "created_at", "settled_at", "attempts_in_words"]
     readonly_fields = ["attempts_in_words"]
 
-    @admin.display(description=_("attempts"))
+    @admin.display(description=_("Attempts"))
     def attempts_in_words(self, message: Message) -> str:
         """One line a try."""
         return "\n".join(_line(attempt) for attempt in message.attempts.all()) or "–"
@@ -169,6 +169,11 @@ class RegisteredHostAdmin(ReadOnlyAdmin):
     list_display = ["account", "host", "registered_at"]
     search_fields = ["=account", "host"]
     form = HostForm
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """A new host wants a reason, which is kept with the record of who added it."""
+        del request
+        return ["account", "host", "registered_at"] if obj else ["account", "host", "reason"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Django's own permission, which no role has."""

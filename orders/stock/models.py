@@ -184,6 +184,9 @@ class Key(models.Model):
         ]
         triggers = [_uses_add_up("key_uses_add_up", "NEW.id", pgtrigger.UpdateOf("uses", "uses_left"))]
 
+    def __str__(self) -> str:
+        return self.public_id
+
     @property
     def place(self) -> str:
         """Where its sealed text lives (associated data of the vault)."""
@@ -254,3 +257,6 @@ class KeyReveal(models.Model):
 
     class Meta:
         triggers = [pgtrigger.Protect(name="reveals_only_grow", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.by

@@ -60,3 +60,6 @@ class InboxEntry(models.Model):
                 func=ONLY_PROCESSED,
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.out_trade_no}".rstrip()

@@ -102,3 +102,6 @@ class LedgerPosting(models.Model):
             models.Index(fields=["entry"], name="postings_of_an_entry", include=["account", "amount_minor"]),
         ]
         triggers = [_only_grows(), _sums_to_zero("NEW.entry_id")]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} {self.amount_minor:+}"

@@ -75,7 +75,7 @@ def _call(refund: Refund) -> RefundSeen:
             amount_minor=refund.amount_minor,
             total_minor=attempt.paid_minor or 0,
             currency=attempt.currency,
-            reason=refund.get_reason_display(),
+            reason=Refund.Reason(refund.reason).label,  # get_reason_display is in the language of whoever looks
             notify_url=notify_url(attempt.channel),  # type: ignore[arg-type]
         )
     )

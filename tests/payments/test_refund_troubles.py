@@ -3,6 +3,7 @@
 import pytest
 from celery.signals import before_task_publish
 from django.db import IntegrityError, connection, transaction
+from django.utils import translation
 
 from config.ground import clock
 from orders.actors import SYSTEM, as_staff
@@ -88,6 +89,16 @@ def test_an_answer_that_got_lost_is_asked_for_under_the_same_number(channel, sim
     ends(refund)
     all_is_back(order, attempt, simulator)
     assert len(simulator.trade(attempt.out_trade_no)["refunds"]) == 1
+
+
+def test_the_gateway_reads_the_same_reason_whoever_pushes_it(pay, monkeypatch):
+    """The number stays the same on every try, so what goes with it does too, also from a Chinese desk."""
+    order, _attempt = pay()
+    refund, gateway, told = ask(order), GATEWAYS["WECHAT"], []
+    monkeypatch.setattr(gateway, "refund", lambda asked, real=gateway.refund: told.append(asked.reason) or real(asked))
+    with translation.override("zh-hans"):
+        refunds.push(fresh(refund))
+    assert told == [Refund.Reason.MANUAL.label] == ["Manual"]
 
 
 def test_held_up_at_the_gateway_waits_for_a_person_who_pushes_it(simulator, pay):
