@@ -18,8 +18,7 @@ class ConfigConfig(AppConfig):
     verbose_name = "Lockstep"
 
     def ready(self) -> None:
-        """Refuse to go on with gateways that only pretend; all modules of all apps are loaded by now."""
-        interpreter.loaded()
+        """Refuse to go on with gateways that only pretend."""
         checks.refuse_pretended_gateways()
 
 
@@ -32,3 +31,4 @@ class DeskConfig(AdminConfig):
         """Register every admin, then let the names of their models speak the reader's language."""
         super().ready()
         words.translate()
+        interpreter.loaded()  # every model and every admin is there
