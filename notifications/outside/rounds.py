@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 from django.db import Error, connections
 
+from notifications.log.wire import give_up_when_frozen
 from notifications.outside.wake import Wake
 
 PACE = 0.01  # seconds between two rounds: answers that come together are written down together
@@ -38,6 +39,7 @@ class Rounds(ABC, Generic[Back]):
         self._database = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-db")
         self._back: list[Back] = []
         self._on_their_way: set[asyncio.Task[None]] = set()
+        self._is_prepared = False  # the session of the database's thread
 
     async def open(self) -> None:
         """Take what is held as long as the loop runs."""
@@ -93,11 +95,15 @@ class Rounds(ABC, Generic[Back]):
     async def _round(self) -> bool:
         """One round; whether there is surely more to do at once."""
         try:
+            if not self._is_prepared:
+                await self.ask(give_up_when_frozen)
+                self._is_prepared = True
             await self._settle()
             more = await self.send_due()
         except Error as error:
             logger.warning("%s pause: %s", self.name, error)
             await self.ask(connections.close_all)
+            self._is_prepared = False
             return False
         return more or bool(self._back)
 
