@@ -1,16 +1,18 @@
 """A real browser that shows one order's page, and says when each change was on it. It runs in a process of its own.
 
-Standard input: one Screen as JSON; it says "shown" when the page is live. At the next line it gives, as JSON, for each
-change [version, when the page was written, when the browser had drawn it], both in seconds since 1970.
+Standard input: one Screen as JSON; it says "shown" when the page is live. The next line is a version: when that is
+drawn it gives, as JSON, for each change [version, when the page was written, when the browser had drawn it], both in
+seconds since 1970.
 """
 
 import json
 import shutil
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright  # noqa: A004 - the browser's
 
 WHOLE = ("chromium", "chromium-browser", "google-chrome")
 # the same engine without windows, if it is there: the frame of each window is pages too, painted all the time
@@ -27,6 +29,8 @@ NOTE = """() => {
     }));
   });
 }"""
+DRAWN = "version => window.noted.some(([noted, _written, drawn]) => noted >= version && drawn)"
+PATIENCE = 10_000  # ms
 
 
 @dataclass
@@ -56,7 +60,9 @@ def main() -> None:
         opened.value.wait_for_event("framereceived", timeout=60_000)
         page.evaluate(NOTE)
         print("shown", flush=True)
-        for _line in sys.stdin:
+        for version in sys.stdin:
+            with suppress(TimeoutError):  # then it is lost, and counted as such
+                page.wait_for_function(DRAWN, arg=json.loads(version), timeout=PATIENCE)
             print(json.dumps(page.evaluate("() => window.noted.splice(0)")), flush=True)
         browser.close()
 

@@ -47,7 +47,7 @@ class Stand:
         self.rounds = rounds  # of limit, ours, peer, limit, where a target has several
         self.share = sockets  # of the sockets
         self.state = state
-        self.web_port, self.live_port = _free_port(), _free_port()
+        self.web_port, self.live_port = free_port(), free_port()
         self.environment: dict[str, str] = {}
         self._services = Services(state, durable=True)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -172,7 +172,8 @@ def _run(words: tuple[str, ...], environment: Mapping[str, str]) -> None:
         raise CannotStart(f"{words[1]}: {done.stderr.strip().splitlines()[-1]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((table.BACKEND_HOST, 0))
         return int(probe.getsockname()[1])

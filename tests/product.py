@@ -8,7 +8,6 @@ so that there are two products at most, and each story finds the product as an e
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Generator
@@ -20,6 +19,7 @@ import psycopg
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from bench.stand import free_port
 from config.demo.people import PASSWORD
 from config.local import envfile, places, processes
 from tests import tables
@@ -53,7 +53,7 @@ class Product:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ports = [_free_port() for _ in range(4)]
+        ports = [free_port() for _ in range(4)]
         self.sink_port = ports[3]  # where a receiver of webhooks may listen on this machine
         self.address, self.cashier = f"http://localhost:{ports[0]}", f"http://localhost:{ports[2]}"
         names = ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT")
@@ -78,7 +78,9 @@ class Product:
             seconds=START_SECONDS,
             unless=lambda: self._process.poll() is not None,
         )
-        assert up, self._said.read_text(encoding="utf-8", errors="replace")
+        if not up:
+            self.stop()
+            raise AssertionError(self._said.read_text(encoding="utf-8", errors="replace"))
         self.database = envfile.read(self.folder / "env")["DATABASE_URL"]
 
     @property
@@ -198,8 +200,9 @@ def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """The whole product, running: one for all tests of a folder."""
     folder = request.path.parent
     if folder not in _running:
-        product = _running[folder] = Product(tmp_path_factory.mktemp("product"))
+        product = Product(tmp_path_factory.mktemp("product"))
         product.start()
+        _running[folder] = product
     return _running[folder]
 
 
@@ -212,12 +215,6 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         folder = item.path.parent
         if (nextitem is None or nextitem.path.parent != folder) and folder in _running:
             _running.pop(folder).stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _family(root: int) -> set[int]:

@@ -125,9 +125,10 @@ def _leg(
             taken[rate].committed.append(leg.since_commit(measured))
             taken[rate].due.append(measured.delays)
             if browser and on_screen:
-                time.sleep(0.5)
-                browser.tell("read")
-                _note(taken[rate].shown, json.loads(browser.hear()), leg, since)
+                commits = [at + since for at in Moments(leg.screen_commits).read() if at]
+                first, leg.screen_version = leg.screen_version + 1, leg.screen_version + len(commits)
+                browser.tell(leg.screen_version)
+                _note(taken[rate].shown, json.loads(browser.hear()), first, commits)
 
 
 def _door(stand: Stand) -> str:
@@ -143,20 +144,17 @@ def _browser(stand: Stand, stack: ExitStack, who: Contestant, ref: str) -> Child
     return browser
 
 
-def _note(shown: Shown, notes: list[tuple[int, float, float]], leg: Written, since: float) -> None:
-    """Join what the browser noted with the commits, by their order."""
-    commits = [at for at in Moments(leg.screen_commits).read() if at]
-    first = leg.screen_version + 1
-    leg.screen_version += len(commits)
+def _note(shown: Shown, notes: list[tuple[int, float, float]], first: int, commits: list[float]) -> None:
+    """Join what the browser noted with the commits of the versions from `first` on; moments are seconds since 1970."""
     came = {version: (written, drawn) for version, written, drawn in notes}
     shown.inverted += sum(later[0] <= earlier[0] for earlier, later in pairwise(notes))
-    for number, committed in enumerate(commits):
-        if first + number not in came:
+    for version, committed in enumerate(commits, first):
+        if version not in came:
             shown.lost += 1
             continue
-        written, drawn = came[first + number]
-        shown.written.append((written - since - committed) * 1000)
-        shown.drawn.append((drawn - since - committed) * 1000)
+        written, drawn = came[version]
+        shown.written.append((written - committed) * 1000)
+        shown.drawn.append((drawn - committed) * 1000)
 
 
 def _rows(unwatched: Both, watched: Both, rate: int, sockets: int) -> list[Row]:

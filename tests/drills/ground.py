@@ -15,12 +15,12 @@ from contextlib import suppress
 import psycopg
 import redis
 
+from bench.stand import free_port
 from config.local import places, processes
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
 from config.local.services import Services
 from tests import tables
-from tests.soak.stage import _free_port
 
 START_SECONDS = 60
 
@@ -30,7 +30,7 @@ class Ground:
 
     def __init__(self, folder, seed, mutant=""):
         self.folder, self.seed, self.mutant = folder, seed, mutant
-        self.port = _free_port()
+        self.port = free_port()
         self._services = Services(folder / "services", durable=True)
         self._servers = {}
 

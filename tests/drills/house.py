@@ -21,6 +21,8 @@ from pathlib import Path
 import django
 from django.conf import settings
 
+from config.local.processes import die_with_parent
+
 STALE = 1.5  # seconds without a beat after which a leader counts as frozen here; the product waits for five
 ORDERS, WRITERS = 12, 3
 STEP = 0.045  # seconds between two steps of a writer, on average
@@ -80,8 +82,6 @@ def _fork(folder, name, run):
         return pid
     code = 1
     try:
-        from config.local.processes import die_with_parent
-
         die_with_parent(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)

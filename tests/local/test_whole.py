@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -11,17 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.stand import free_port
 from config.local import envfile, processes
 from tests import tables
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(180)]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def family(root):

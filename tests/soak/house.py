@@ -10,7 +10,6 @@ The folder holds `house.json` (see Orders), `time` (ticking.py), `crashes/<order
 `town.json`, `deaths` (a line for each child that ended) and the children's words on standard error.
 """
 
-import gc
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
 from django.db import connections
 from django.urls import get_resolver
 
+from config.local import interpreter
 from tests.soak import ticking
 
 WEB = 4  # children that serve; each one request at a time
@@ -68,7 +68,7 @@ def main(folder: Path) -> int:
     listening = _listen(orders.port)
     get_resolver().url_patterns  # noqa: B018 - reads every view before the fork
     connections.close_all()
-    gc.freeze()
+    interpreter.keep_what_is_loaded()
     children: dict[str, Callable[[], None]] = {
         f"web-{n}": lambda: _serve(listening, product.application) for n in range(WEB)
     }

@@ -6,7 +6,6 @@ the process that opened it. Nothing here needs Django: the driver meets the prod
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from bench.stand import free_port
 from config.local import places, postgres, processes
 from config.local.catalogues import compile_catalogues
 from config.local.places import CannotStart
@@ -100,7 +100,7 @@ class Stage:
         (folder / "crashes").mkdir(parents=True)
         with ExitStack() as ending:
             database = self._copy_database(ending)
-            shop, simulator = _free_port(), _free_port()
+            shop, simulator = free_port(), free_port()
             environment = self._environment | {
                 "DATABASE_URL": database,
                 "LOCKSTEP_PUBLIC_URL": f"http://127.0.0.1:{shop}",
@@ -180,9 +180,3 @@ def _answers(place: str) -> bool:
         return httpx.get(f"http://127.0.0.1:{place}", trust_env=False, timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
