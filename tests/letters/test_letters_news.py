@@ -149,7 +149,9 @@ def test_many_events_are_heard_by_as_many_questions_as_one(ana, make_order):
     for status in ("COMPLETED", "CANCELLED", "CONFIRMED"):
         make_order(status)
     number()
-    heard = [Heard(*row) for row in Event.objects.filter(type__in=office.hears).values_list(*COLUMNS)]
+    heard = [
+        Heard(*row) for row in Event.objects.filter(type__in=office.hears).order_by("position").values_list(*COLUMNS)
+    ]
     asked = []
     for events in (heard[:1], heard[1:]):
         with CaptureQueriesContext(connection) as queries:
