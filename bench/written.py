@@ -55,17 +55,18 @@ def start_relay(stand: Stand, **environment: str) -> None:
     while sequencer.step():
         pass
     sequencer.let_go()
+    head = Event.objects.aggregate(last=Max("position"))["last"] or 0
+    for name in READERS:
+        ReaderCursor.objects.update_or_create(name=name, defaults={"position": head})
+    Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None, sending_until=None)
+    Letter.objects.filter(state="WAITING").delete()
     epoch = _epoch()
     stand.start("relay", **environment)
-    head = Event.objects.aggregate(last=Max("position"))["last"] or 0
     until = time.monotonic() + PATIENCE
-    while not (_epoch() > epoch and ReaderCursor.objects.count() == len(READERS) and sealing.size() >= head):
+    while not (_epoch() > epoch and sealing.size() >= head):
         if time.monotonic() > until:
             raise RuntimeError(f"the relay is not level after {PATIENCE:g} s: {sealing.size()} of {head} sealed")
         time.sleep(0.05)
-    ReaderCursor.objects.update(position=head)
-    Message.objects.filter(state="WAITING").update(state="GIVEN_UP", next_at=None)
-    Letter.objects.filter(state="WAITING").delete()
 
 
 def _epoch() -> int:
