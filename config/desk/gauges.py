@@ -81,8 +81,8 @@ def running_orders(now: datetime) -> Gauge:
     """How many orders run, by status."""
     del now
     rows = Order.objects.filter(status__in=RUNNING).values_list("status").annotate(n=Count("pk"))
-    counted = dict(rows)
-    says = " · ".join(f"{status} {counted.get(status, 0)}" for status in RUNNING)
+    counted, names = dict(rows), dict(Order._meta.get_field("status").flatchoices)  # noqa: SLF001 - public by practice
+    says = " · ".join(f"{names[status]} {counted.get(status, 0)}" for status in RUNNING)
     return Gauge(_("Running orders"), sum(counted.values()), _("orders"), USUAL, says)
 
 

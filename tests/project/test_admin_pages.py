@@ -180,8 +180,8 @@ def test_counts_what_runs(make_order):
     make_order("CANCELLED")
     running = gauge("Running orders")
     assert running.value == Order.objects.exclude(status__in=["COMPLETED", "CANCELLED"]).count() == 1
-    assert "CONFIRMED 1" in running.says
-    assert "READY 0" in running.says
+    assert "Confirmed 1" in running.says
+    assert "Ready 0" in running.says
 
 
 def pass_of(looked_at: int) -> dict[str, float]:
