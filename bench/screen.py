@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from playwright.sync_api import TimeoutError, sync_playwright  # noqa: A004 - the browser's
+from playwright.sync_api import TimeoutError as NeverDrawn
+from playwright.sync_api import sync_playwright
 
 WHOLE = ("chromium", "chromium-browser", "google-chrome")
 # the same engine without windows, if it is there: the frame of each window is pages too, painted all the time
@@ -61,7 +62,7 @@ def main() -> None:
         page.evaluate(NOTE)
         print("shown", flush=True)
         for version in sys.stdin:
-            with suppress(TimeoutError):  # then it is lost, and counted as such
+            with suppress(NeverDrawn):  # then it is lost, and counted as such
                 page.wait_for_function(DRAWN, arg=json.loads(version), timeout=PATIENCE)
             print(json.dumps(page.evaluate("() => window.noted.splice(0)")), flush=True)
         browser.close()

@@ -39,7 +39,6 @@ class Rounds(ABC, Generic[Back]):
         self._database = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-db")
         self._back: list[Back] = []
         self._on_their_way: set[asyncio.Task[None]] = set()
-        self._is_prepared = False  # the session of the database's thread
 
     async def open(self) -> None:
         """Take what is held as long as the loop runs."""
@@ -65,7 +64,11 @@ class Rounds(ABC, Generic[Back]):
         await self.open()
         try:
             while not stop.is_set():
-                if not await self._round():
+                try:
+                    await self._go_on(stop)
+                except Error as error:
+                    logger.warning("%s pause: %s", self.name, error)
+                    await self.ask(connections.close_all)
                     await self._rest()
             await self._finish()
         finally:
@@ -92,20 +95,14 @@ class Rounds(ABC, Generic[Back]):
         """Have it done in the thread of the database."""
         return await asyncio.get_running_loop().run_in_executor(self._database, work, *arguments)
 
-    async def _round(self) -> bool:
-        """One round; whether there is surely more to do at once."""
-        try:
-            if not self._is_prepared:
-                await self.ask(give_up_when_frozen)
-                self._is_prepared = True
+    async def _go_on(self, stop: Flag) -> None:
+        """Go round in one session of the database."""
+        await self.ask(give_up_when_frozen)
+        while not stop.is_set():
             await self._settle()
             more = await self.send_due()
-        except Error as error:
-            logger.warning("%s pause: %s", self.name, error)
-            await self.ask(connections.close_all)
-            self._is_prepared = False
-            return False
-        return more or bool(self._back)
+            if not (more or self._back):
+                await self._rest()
 
     async def _settle(self) -> None:
         back, self._back = self._back, []
