@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bench.stand import free_port
 from config.local import envfile, places, postgres, redis, stack, table
 from config.local.places import CannotStart
 from config.local.services import Services
@@ -24,9 +25,7 @@ def state(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LOCKSTEP_STATE", str(tmp_path / "state"))
     for name in ("LOCKSTEP_PORT", "LOCKSTEP_WEB_PORT", "LOCKSTEP_SIMULATOR_PORT"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            monkeypatch.setenv(name, str(probe.getsockname()[1]))
+        monkeypatch.setenv(name, str(free_port()))
     return tmp_path / "state"
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from django.db import connection
 
+from bench.stand import free_port
 from config.local import places
 from notifications.live.person import Person
 from tests.notifications.conftest import Client, LiveServer, happen, wait_for
@@ -25,8 +26,7 @@ LOOKER = Person(1, "usr_a", guest_orders=frozenset({"ord_a"}))
 @pytest.fixture
 def process(noodles):
     """`manage.py live` as the stack starts it, and its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     database = connection.settings_dict
     address = f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}"
     words = [sys.executable, "manage.py", "live", "--port", str(port)]

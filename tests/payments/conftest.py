@@ -5,7 +5,6 @@ import itertools
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ import httpx
 import pytest
 from django.db import connections
 
+from bench.stand import free_port
 from config.local import processes
 from payments.gateways import GATEWAYS, accounts
 from payments.gateways.alipay import Alipay
@@ -38,13 +38,6 @@ def until(holds: Callable[[], Any], seconds: float = 10) -> Any:
         assert time.monotonic() < deadline, f"still not true after {seconds} s: {holds}"
         time.sleep(0.01)
     return answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 class Simulator:

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from bench.stand import free_port
 from payments.gateways import GATEWAYS, accounts
 from payments.gateways.accounts import WechatAccount
 from payments.gateways.alipay import Alipay
 from payments.gateways.base import Definitive, Misconfigured, RefundAsk, Resting, Unknown
 from payments.gateways.breaker import Breaker
 from payments.gateways.wechat import Wechat
-from tests.payments.conftest import channel_of, free_port
+from tests.payments.conftest import channel_of
 
 BOTH = pytest.mark.parametrize("form", ["native", "qr"])
 
